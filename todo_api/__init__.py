@@ -1,0 +1,3 @@
+"""The Todo API: tasks of a signed-in user, over HTTP, in SQLite or PostgreSQL."""
+
+__version__ = "1.0.0"

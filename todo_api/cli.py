@@ -1,0 +1,27 @@
+"""Commands: `flask token` for development, `flask db` for migrations."""
+
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask_migrate import Migrate
+
+from todo_api import auth
+from todo_api.db import db
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+@click.command("token")
+@click.argument("user")
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 10**6), help="How long it is valid.")
+def token(user: str, minutes: int) -> None:
+    """Print a bearer token for USER, signed with the shared secret."""
+    if not auth.USER_ID.fullmatch(user):
+        raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
+    click.echo(auth.verifier(current_app).sign(user, minutes))
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(token)
+    Migrate(app, db, directory=str(MIGRATIONS))

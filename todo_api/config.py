@@ -1,0 +1,178 @@
+"""Settings: one table, read from the environment and a `.env` file by a function, never at import."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SQLITE_FILE = "todo.db"
+# Better Auth falls back to this secret, so everybody knows it.
+BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
+# RFC 7518, section 3.2: the key is at least as long as the hash.
+SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; `problems` names each, and never quotes a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _whole_number(low: int, high: int) -> Callable[[str], int]:
+    def cast(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return cast
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise ValueError("must be true or false")
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+def _database_url(text: str) -> URL:
+    """The URL as users paste it, made SQLAlchemy's; what is wrong is said without quoting it: it holds a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a database URL") from None
+    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
+        return url.set(drivername="postgresql+psycopg2")
+    if url.drivername != "sqlite":
+        raise ValueError("must start with postgres://, postgresql:// or sqlite:///")
+    if (
+        url.host
+        or url.database in {None, "", ":memory:"}
+        or "mode" in url.query
+        or str(url.database).startswith("file:")
+    ):
+        raise ValueError("must name a file, such as sqlite:///todo.db: memory is lost at each stop")
+    return url
+
+
+def _algorithm(text: str) -> str:
+    if text not in SECRET_BYTES:
+        raise ValueError(f"must be one of {', '.join(SECRET_BYTES)}")
+    return text
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """One string, or a JSON list of strings."""
+    if not text.startswith("["):
+        return (text,)
+    try:
+        names = json.loads(text)
+    except ValueError:
+        raise ValueError("must be a string or a JSON list of strings") from None
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("must be a string or a JSON list of strings")
+    return tuple(names)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    try:
+        origins = json.loads(text)
+    except ValueError:
+        origins = None
+    if not isinstance(origins, list) or not all(isinstance(origin, str) for origin in origins):
+        raise ValueError('must be a JSON list of origins, such as ["http://localhost:3000"]')
+    for origin in origins:
+        if origin == "*":
+            raise ValueError("must not hold *, since credentials are allowed: name each origin")
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#\[\]*@\\]+?)(:[0-9]{1,5})?", origin):
+            raise ValueError("must hold exact origins: scheme, host and port, no path and no trailing slash")
+    return tuple(origins)
+
+
+def setting(default: object, cast: Callable[[str], object], help: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, in the README's order. A field's name in capitals is its variable."""
+
+    database_url: URL | None = setting(
+        None, _database_url, "`postgres://`, `postgresql://` or `sqlite:///`; unset: SQLite in `instance/`", secret=True
+    )
+    better_auth_secret: str | None = setting(
+        None, str, "the secret that signs the tokens, at least 32, 48 or 64 bytes for HS256, 384, 512", secret=True
+    )
+    jwt_algorithm: str = setting("HS256", _algorithm, "`HS256`, `HS384` or `HS512`, with the secret")
+    jwt_issuer: str | None = setting(None, str, "the `iss` that a token must carry")
+    jwt_audience: tuple[str, ...] | None = setting(
+        None, _names, "the `aud` that a token must carry; a JSON list: one of them"
+    )
+    jwt_leeway_seconds: int = setting(10, _whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`")
+    cors_origins: tuple[str, ...] = setting(
+        ("http://localhost:3000",), _origins, "a JSON list of the exact origins whose pages may call"
+    )
+    debug: bool = setting(False, _yes_or_no, "log more; nothing else")
+    host: str = setting("127.0.0.1", str, "address to listen on")
+    port: int = setting(8000, _whole_number(1, 65535), "port to listen on")
+    web_concurrency: int | None = setting(
+        None, _whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
+    )
+    threads: int = setting(8, _whole_number(1, 256), "threads of a worker; its connection pool is as large")
+    max_body_bytes: int = setting(1024 * 1024, _whole_number(1024, 2**30), "a larger request body is refused (413)")
+    db_connect_timeout_seconds: int = setting(3, _whole_number(1, 60), "limit for connecting to PostgreSQL")
+    db_lock_timeout_seconds: int = setting(2, _whole_number(1, 60), "limit for waiting for a lock")
+    db_statement_timeout_seconds: int = setting(4, _whole_number(1, 60), "limit for one statement")
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url is None or self.database_url.drivername == "sqlite"
+
+    def database(self, instance_path: str) -> URL:
+        """The database's URL; a relative SQLite path lies in `instance_path`."""
+        url = self.database_url or URL.create("sqlite", database=SQLITE_FILE)
+        if url.drivername != "sqlite":
+            return url
+        return url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
+
+
+def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
+    """Read the settings from the environment and, where it has none, from `env_file`.
+
+    Raises SettingsError, which names all that are wrong at once.
+    """
+    environment = os.environ if environment is None else environment
+    # An empty variable is none, so that one in `.env` still counts; but nobody means an empty secret.
+    present = {name: value for name, value in environment.items() if value or name == "BETTER_AUTH_SECRET"}
+    given = {**dotenv_values(env_file, interpolate=False), **present}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for spec in fields(Settings):
+        name = spec.name.upper()
+        text = given.get(name)
+        if text or (text == "" and name == "BETTER_AUTH_SECRET"):
+            try:
+                values[spec.name] = spec.metadata["cast"](text)
+            except ValueError as error:
+                problems.append(f"{name} {error}")
+    secret = values.get("better_auth_secret")
+    algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
+    if secret == "":
+        problems.append("BETTER_AUTH_SECRET is empty")
+    elif secret == BETTER_AUTH_DEFAULT_SECRET:
+        problems.append("BETTER_AUTH_SECRET is Better Auth's public default: everybody knows it")
+    elif secret is not None and len(secret.encode(errors="surrogateescape")) < SECRET_BYTES[algorithm]:
+        problems.append(f"BETTER_AUTH_SECRET is too short: {algorithm} needs at least {SECRET_BYTES[algorithm]} bytes")
+    elif secret is None and given.get("DATABASE_URL"):
+        problems.append("BETTER_AUTH_SECRET is not set: with a DATABASE_URL there must be a way to verify tokens")
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)

@@ -1,0 +1,113 @@
+"""Every error the API answers: one shape, one vocabulary, made here and nowhere else."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+DETAILS = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+RETRY_AFTER_SECONDS = 1
+
+
+class Problem(NamedTuple):
+    """What is wrong with one value: a `type` that clients switch on, and a message for people."""
+
+    type: str
+    message: str
+
+
+def _characters(number: int) -> str:
+    return f"{number} character{'' if number == 1 else 's'}"
+
+
+MISSING = Problem("missing", "Field required")
+STRING_TYPE = Problem("string_type", "Input should be a valid string")
+STRING_UNICODE = Problem("string_unicode", "String should not contain U+0000 or a lone surrogate")
+BOOL_TYPE = Problem("bool_type", "Input should be a valid boolean")
+INT_PARSING = Problem("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
+JSON_INVALID = Problem("json_invalid", "JSON decode error")
+OBJECT_TYPE = Problem("model_attributes_type", "Input should be a valid object")
+
+
+def too_short(least: int) -> Problem:
+    return Problem("string_too_short", f"String should have at least {_characters(least)}")
+
+
+def too_long(most: int) -> Problem:
+    return Problem("string_too_long", f"String should have at most {_characters(most)}")
+
+
+def too_small(least: int) -> Problem:
+    return Problem("greater_than_equal", f"Input should be greater than or equal to {least}")
+
+
+def too_large(most: int) -> Problem:
+    return Problem("less_than_equal", f"Input should be less than or equal to {most}")
+
+
+def pattern_mismatch(allowed: str) -> Problem:
+    return Problem("string_pattern_mismatch", f"Input should be {allowed}")
+
+
+class ApiError(HTTPException):
+    """An error with a detail of its own; raised anywhere below a view, answered by `json_error`."""
+
+    def __init__(self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.code = status
+        self.detail = detail or DETAILS[status]
+        self.headers = headers or {}
+
+    def get_headers(self, *args: object) -> list[tuple[str, str]]:
+        return list(self.headers.items())
+
+
+class InvalidInput(ApiError):
+    """A failed validation of one location: each field's name there ("" is the whole) with its problem, in order."""
+
+    def __init__(self, location: str, problems: Sequence[tuple[str, Problem]]) -> None:
+        super().__init__(422, "Validation error")
+        self.errors = [
+            {"field": f"{location}.{name}" if name else location, "message": problem.message, "type": problem.type}
+            for name, problem in problems
+        ]
+
+
+def unavailable() -> ApiError:
+    return ApiError(503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def error_body(status: int, detail: str | None = None) -> bytes:
+    return orjson.dumps({"detail": detail or DETAILS[status], "status_code": status})
+
+
+def json_error(error: HTTPException) -> Response:
+    """Answer any HTTP error in the one shape; headers that belong to it (Allow, WWW-Authenticate) survive."""
+    status = error.code or 500
+    if isinstance(error, InvalidInput):
+        body = orjson.dumps({"detail": error.detail, "errors": error.errors})
+    elif isinstance(error, ApiError):
+        body = error_body(status, error.detail)
+    else:
+        body = error_body(status, DETAILS.get(status, error.name))
+    response = Response(body, status, mimetype="application/json")
+    response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
+    return response
+
+
+def init_app(app: Flask) -> None:
+    # Debug and test mode would otherwise let a fault through to the server.
+    app.config["PROPAGATE_EXCEPTIONS"] = False

@@ -1,0 +1,25 @@
+"""The WSGI app for any server; `python wsgi.py` is the production server."""
+
+import sys
+
+from todo_api import server
+from todo_api.app import create_app
+from todo_api.config import Settings, SettingsError, read_settings
+
+
+def settings_or_exit() -> Settings:
+    try:
+        return read_settings()
+    except SettingsError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    sys.exit(server.serve(settings_or_exit()))
+else:
+    # Here, since it imports what no request needs.
+    from todo_api import cli
+
+    app = create_app(settings_or_exit())
+    cli.init_app(app)
