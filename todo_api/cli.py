@@ -19,7 +19,10 @@ def token(user: str, minutes: int) -> None:
     """Print a bearer token for USER, signed with the shared secret."""
     if not auth.USER_ID.fullmatch(user):
         raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
-    click.echo(auth.verifier(current_app).sign(user, minutes))
+    verifier = auth.verifier(current_app)
+    if not isinstance(verifier, auth.SharedSecret):
+        raise click.ClickException("Tokens are verified with a published key set, whose private keys are not here.")
+    click.echo(verifier.sign(user, minutes))
 
 
 def init_app(app: Flask) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
@@ -17,6 +18,11 @@ SQLITE_FILE = "todo.db"
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
 # RFC 7518, section 3.2: the key is at least as long as the hash.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+# What may stand in a request's first line. No user and password: they would end up in logs, and key sets are public.
+_PATH = r"[\w.~!$&'()*+,;=:@%/-]*"
+_WEB_URL = re.compile(
+    rf"https?://(\[[0-9A-F:.]+\]|[A-Z0-9._-]+)(:[0-9]{{1,5}})?(/{_PATH})?(\?{_PATH})?", re.ASCII | re.IGNORECASE
+)
 
 
 class SettingsError(Exception):
@@ -61,6 +67,28 @@ def _database_url(text: str) -> URL:
     ):
         raise ValueError("must name a file, such as sqlite:///todo.db: memory is lost at each stop")
     return url
+
+
+def web_url(text: str) -> str:
+    """Raises ValueError for what is no http or https URL that a request can be made of."""
+    if not _WEB_URL.fullmatch(text):
+        raise ValueError("must be an http or https URL without a user, a password and a fragment")
+    origin(text)
+    return text
+
+
+def _base_url(text: str) -> str:
+    if "?" in text:
+        raise ValueError("must have no query")
+    return web_url(text)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port as browsers and Better Auth write them (RFC 6454). Raises ValueError."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, {"http": 80, "https": 443}[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def _algorithm(text: str) -> str:
@@ -111,10 +139,18 @@ class Settings:
     better_auth_secret: str | None = setting(
         None, str, "the secret that signs the tokens, at least 32, 48 or 64 bytes for HS256, 384, 512", secret=True
     )
+    better_auth_url: str | None = setting(
+        None, _base_url, "where Better Auth is: its published keys verify the tokens, and there is no secret"
+    )
+    better_auth_jwks_url: str | None = setting(
+        None, web_url, "its key set; unset: `/api/auth/jwks` at `BETTER_AUTH_URL`, or `/jwks` after that one's path"
+    )
     jwt_algorithm: str = setting("HS256", _algorithm, "`HS256`, `HS384` or `HS512`, with the secret")
-    jwt_issuer: str | None = setting(None, str, "the `iss` that a token must carry")
+    jwt_issuer: str | None = setting(
+        None, str, "the `iss` that a token must carry; unset: the origin of `BETTER_AUTH_URL`, or any"
+    )
     jwt_audience: tuple[str, ...] | None = setting(
-        None, _names, "the `aud` that a token must carry; a JSON list: one of them"
+        None, _names, "the `aud` that a token must carry; a JSON list: one of them; unset: as `JWT_ISSUER`"
     )
     jwt_leeway_seconds: int = setting(10, _whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`")
     cors_origins: tuple[str, ...] = setting(
@@ -135,6 +171,24 @@ class Settings:
     @property
     def uses_sqlite(self) -> bool:
         return self.database_url is None or self.database_url.drivername == "sqlite"
+
+    @property
+    def jwks_url(self) -> str | None:
+        """Where the key set is; None with a shared secret."""
+        if self.better_auth_jwks_url or self.better_auth_url is None:
+            return self.better_auth_jwks_url
+        base = self.better_auth_url.rstrip("/")
+        return f"{base}/jwks" if urlsplit(base).path else f"{base}/api/auth/jwks"
+
+    @property
+    def issuer(self) -> str | None:
+        """The `iss` that is required; None: any."""
+        return self.jwt_issuer or (origin(self.better_auth_url) if self.better_auth_url else None)
+
+    @property
+    def audience(self) -> tuple[str, ...] | None:
+        """The `aud` of which one is required; None: any."""
+        return self.jwt_audience or ((origin(self.better_auth_url),) if self.better_auth_url else None)
 
     def database(self, instance_path: str) -> URL:
         """The database's URL; a relative SQLite path lies in `instance_path`."""
@@ -163,6 +217,15 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
                 values[spec.name] = spec.metadata["cast"](text)
             except ValueError as error:
                 problems.append(f"{name} {error}")
+    problems += _authentication_problems(given, values)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _authentication_problems(given: Mapping[str, str | None], values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the way to verify tokens: one is needed, unless a secret is made up and kept."""
+    problems: list[str] = []
     secret = values.get("better_auth_secret")
     algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
     if secret == "":
@@ -171,8 +234,16 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
         problems.append("BETTER_AUTH_SECRET is Better Auth's public default: everybody knows it")
     elif secret is not None and len(secret.encode(errors="surrogateescape")) < SECRET_BYTES[algorithm]:
         problems.append(f"BETTER_AUTH_SECRET is too short: {algorithm} needs at least {SECRET_BYTES[algorithm]} bytes")
-    elif secret is None and given.get("DATABASE_URL"):
-        problems.append("BETTER_AUTH_SECRET is not set: with a DATABASE_URL there must be a way to verify tokens")
-    if problems:
-        raise SettingsError(problems)
-    return Settings(**values)
+    key_set = [name for name in ("BETTER_AUTH_URL", "BETTER_AUTH_JWKS_URL") if given.get(name)]
+    if key_set and secret is not None:
+        problems.append(f"BETTER_AUTH_SECRET and {key_set[0]} are both set: tokens are verified in one way")
+    elif key_set and given.get("JWT_ALGORITHM"):
+        problems.append(f"JWT_ALGORITHM and {key_set[0]} are both set: a published key names its own algorithm")
+    elif not key_set and secret is None and given.get("DATABASE_URL"):
+        problems.append(
+            "BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: a DATABASE_URL needs a way to verify tokens"
+        )
+    if key_set == ["BETTER_AUTH_JWKS_URL"]:
+        missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
+        problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]
+    return problems

@@ -1,0 +1,114 @@
+"""What a token must say, whatever key it is verified with, and how one is refused."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+import jwt
+
+from todo_api.config import Settings
+from todo_api.errors import ApiError
+from todo_api.models import USER_ID_LENGTH
+
+# As every user_id in a path: what a URL carries and a database stores.
+USER_ID = re.compile(f"[^/\x00\ud800-\udfff]{{1,{USER_ID_LENGTH}}}")
+TOKEN_TYPES = {"jwt", "at+jwt"}
+
+# The reasons are ours: PyJWT's texts may quote the token.
+REASONS: list[tuple[type[Exception], str]] = [
+    (jwt.InvalidSignatureError, "signature verification failed"),
+    (jwt.InvalidAlgorithmError, "algorithm not allowed"),
+    (jwt.InvalidIssuerError, "wrong issuer"),
+    (jwt.InvalidAudienceError, "wrong audience"),
+    (jwt.ImmatureSignatureError, "not valid yet"),
+    (jwt.exceptions.InvalidSubjectError, "bad subject"),
+    (jwt.MissingRequiredClaimError, "a required claim is missing"),
+]
+
+Header = Mapping[str, Any]
+
+
+class Verified(NamedTuple):
+    """Whose a verified token is, and from and until which Unix time that stands without verifying it again."""
+
+    user_id: str
+    not_before: float
+    until: float
+
+
+class Verifier(Protocol):
+    """A way to tell whose a token is."""
+
+    def verify(self, token: str) -> Verified:
+        """Raises ApiError for a token that is refused."""
+
+
+def refuse(detail: str) -> NoReturn:
+    raise ApiError(401, detail, {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{detail}"'})
+
+
+def refuse_invalid(reason: str) -> NoReturn:
+    refuse(f"Invalid token: {reason}")
+
+
+class Claims:
+    """The claims and the header that are asked for (RFC 8725, section 3)."""
+
+    def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str | None = None) -> None:
+        self._issuer = settings.issuer
+        self._audience = settings.audience
+        self._leeway = settings.jwt_leeway_seconds
+        self._algorithms = algorithms
+        self._fallback_claim = fallback_claim
+
+    def verify(self, token: str, key_for: Callable[[Header], Any]) -> Verified:
+        """Verify header, signature and claims; `key_for` is asked once the header is fit. Raises ApiError."""
+        try:
+            header = jwt.get_unverified_header(token)
+            self._check_header(header)
+            claims = jwt.decode(
+                token,
+                key_for(header),
+                self._algorithms,
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=self._leeway,
+                options={
+                    "require": ["exp"],
+                    "verify_iss": self._issuer is not None,
+                    "verify_aud": self._audience is not None,
+                    "enforce_minimum_key_length": True,
+                },
+            )
+        except jwt.ExpiredSignatureError:
+            refuse("Token has expired")
+        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            refuse_invalid(next((reason for kind, reason in REASONS if isinstance(error, kind)), "malformed token"))
+        not_before = [_number(claims, name) - self._leeway for name in ("nbf", "iat") if name in claims]
+        return Verified(self._user_id(claims), max(not_before, default=0), _number(claims, "exp") + self._leeway)
+
+    def _check_header(self, header: Header) -> None:
+        if header.get("alg") not in self._algorithms:
+            refuse_invalid("algorithm not allowed")
+        if "crit" in header:
+            refuse_invalid("critical extension not understood")
+        kind = header.get("typ", "jwt")
+        if not isinstance(kind, str) or kind.lower() not in TOKEN_TYPES:
+            refuse_invalid("wrong type of token")
+
+    def _user_id(self, claims: Mapping[str, Any]) -> str:
+        user_id = claims.get("sub")
+        if "sub" not in claims and self._fallback_claim:
+            user_id = claims.get(self._fallback_claim)
+        if not isinstance(user_id, str) or not USER_ID.fullmatch(user_id):
+            refuse_invalid("bad subject")
+        return user_id
+
+
+def _number(claims: Mapping[str, Any], name: str) -> int:
+    """A NumericDate (RFC 7519, section 2) in whole seconds, as PyJWT compares it; a numeral in a string, which PyJWT
+    takes, is none."""
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        refuse_invalid(f"bad {name}")
+    return int(value)

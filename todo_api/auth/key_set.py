@@ -1,0 +1,161 @@
+"""Tokens signed with a key from the set that their issuer publishes (RFC 7517), as Better Auth does by default."""
+
+import json
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import jwt
+
+from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
+from todo_api.auth.fetch import fetch
+from todo_api.config import Settings
+from todo_api.errors import unavailable
+
+log = logging.getLogger(__name__)
+
+# Which keys go with an algorithm (RFC 7518, section 3.1; RFC 8037); a key without `alg` has the first of its kind.
+KINDS = [
+    ("EdDSA", "OKP", "Ed25519"),
+    ("EdDSA", "OKP", "Ed448"),
+    ("ES256", "EC", "P-256"),
+    ("ES384", "EC", "P-384"),
+    ("ES512", "EC", "P-521"),
+    ("RS256", "RSA", None),
+    ("PS256", "RSA", None),
+]
+ALGORITHMS = sorted({algorithm for algorithm, _, _ in KINDS})
+PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
+MAX_BYTES = 256 * 1024
+FETCH_SECONDS = 3.0  # for one fetch in all, and so for a request that waits for one
+FETCH_INTERVAL_SECONDS = 3.0  # at least, from one start to the next
+REFRESH_SECONDS = 300.0
+RETRY_SECONDS = 30.0  # after a failed refresh, while keys are kept
+KEEP_SECONDS = 24 * 3600.0
+
+
+class KeySet:
+    """Verifies with the published keys, each bound to its own algorithm.
+
+    A fetch runs in a thread of its own and is started by the requests that show it to be due: nothing runs in a process
+    that idles, and nothing is lost in a fork. Only a request whose key is unknown ever waits for one.
+    """
+
+    def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
+        """`changed` is called after other keys have taken the place of those before."""
+        assert settings.jwks_url
+        self._url = settings.jwks_url
+        self._claims = Claims(settings, ALGORITHMS)
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._body = b""
+        self._keys: dict[str, jwt.PyJWK] = {}
+        # Of the monotonic clock: when the last fetch began, until when the keys serve, when the next refresh is due.
+        self._began = self._kept_until = self._due = float("-inf")
+        self._failing = False
+        self.fetches = {"ok": 0, "failed": 0}
+
+    def verify(self, token: str) -> Verified:
+        """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
+        verified = self._claims.verify(token, self._key)
+        # Not beyond the next refresh, which this call then starts in time.
+        until = time.time() + min(self._due, self._kept_until) - monotonic()
+        return verified._replace(until=min(verified.until, until))
+
+    def _key(self, header: Header) -> jwt.PyJWK:
+        if "kid" not in header:
+            refuse_invalid("no key id")
+        key = self._kept().get(header["kid"])
+        if key is None:
+            self._wait_for_keys()
+            key = self._kept().get(header["kid"])
+        elif monotonic() >= self._due:
+            self._start_fetch()
+        if key is None and not self._kept():
+            raise unavailable()
+        if key is None:
+            refuse_invalid("unknown key")
+        return key
+
+    def _kept(self) -> dict[str, jwt.PyJWK]:
+        return self._keys if monotonic() < self._kept_until else {}
+
+    def _wait_for_keys(self) -> None:
+        """Wait for the fetch that this call starts, or for the very first: a provider that hangs holds one thread."""
+        started = self._start_fetch()
+        if self._thread and (started or not any(self.fetches.values())):
+            self._thread.join(max(0, self._began + FETCH_SECONDS - monotonic()))
+
+    def _start_fetch(self) -> bool:
+        """Start a fetch unless one is running or the last began only now; whether it was started."""
+        with self._lock:
+            now = monotonic()
+            if now < self._began + FETCH_INTERVAL_SECONDS or (self._thread and self._thread.is_alive()):
+                return False
+            self._began = now
+            self._due = now + RETRY_SECONDS
+            self._thread = threading.Thread(target=self._fetch, name="key-set", daemon=True)
+            self._thread.start()
+            return True
+
+    def _fetch(self) -> None:
+        try:
+            body = fetch(self._url, seconds=FETCH_SECONDS, max_bytes=MAX_BYTES)
+            keys = self._keys if body == self._body else signing_keys(body)
+        except Exception as error:  # whatever a server can think of
+            self.fetches["failed"] += 1
+            if not self._failing:
+                reason = f"{type(error).__name__}: {error}"[:200]
+                log.warning("The key set cannot be fetched (%r); kept keys: %d", reason, len(self._kept()))
+            self._failing = True
+            return
+        if body != self._body:
+            self._body, self._keys = body, keys
+            self._changed()
+        self._due = monotonic() + REFRESH_SECONDS
+        self._kept_until = monotonic() + KEEP_SECONDS
+        if self._failing:
+            log.info("The key set can be fetched again; keys: %d", len(keys))
+        self._failing = False
+        # Last, since it ends the waiting for the first.
+        self.fetches["ok"] += 1
+
+
+def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
+    """The usable keys of a JWKS document by `kid`; one that several of them share names none.
+
+    Raises ValueError where there is none, RecursionError or another error where it is no such document.
+    """
+    found = [key for jwk in json.loads(body)["keys"] if (key := _signing_key(jwk)) is not None]
+    times = Counter(key.key_id for key in found)
+    keys = {key.key_id: key for key in found if key.key_id and times[key.key_id] == 1}
+    if not keys:
+        raise ValueError("no usable key in the set")
+    return keys
+
+
+def _signing_key(jwk: Any) -> jwt.PyJWK | None:
+    """The key, bound to its algorithm; None where it is not meant or not fit for verifying our tokens."""
+    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or PRIVATE_MEMBERS & jwk.keys():
+        return None
+    operations = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+        return None
+    algorithm = next(
+        (name for name, *kind in KINDS if [jwk.get("kty"), jwk.get("crv")] == kind and jwk.get("alg", name) == name),
+        None,
+    )
+    if algorithm is None:
+        return None
+    try:
+        key = jwt.PyJWK(jwk, algorithm)
+    except Exception:  # cryptography's, too: one odd key must not spoil the others
+        return None
+    too_short = key.Algorithm.check_key_length(key.key)
+    return None if too_short else key

@@ -1,0 +1,61 @@
+"""Tokens signed with a secret that their issuer shares with this service."""
+
+import contextlib
+import os
+import secrets
+import tempfile
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from todo_api.auth.claims import Claims, Verified
+from todo_api.config import Settings
+
+
+class SharedSecret:
+    """Verifies with a secret: HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
+
+    def __init__(self, settings: Settings, instance_path: str) -> None:
+        self._settings = settings
+        self._instance_path = instance_path
+        self._claims = Claims(settings, [settings.jwt_algorithm], fallback_claim="user_id")
+
+    @cached_property
+    def _key(self) -> bytes:
+        # Not before it is needed: printing the API's document makes no file.
+        secret = self._settings.better_auth_secret or kept_secret(self._instance_path)
+        return secret.encode(errors="surrogateescape")
+
+    def verify(self, token: str) -> Verified:
+        """Raises ApiError for a token that is refused."""
+        return self._claims.verify(token, lambda header: self._key)
+
+    def sign(self, user_id: str, minutes: int) -> str:
+        """A token for development, as this very service accepts it."""
+        settings, now = self._settings, int(time.time())
+        claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
+        if settings.issuer is not None:
+            claims["iss"] = settings.issuer
+        if settings.audience is not None:
+            claims["aud"] = settings.audience[0]
+        return jwt.encode(claims, self._key, settings.jwt_algorithm)
+
+
+def kept_secret(instance_path: str) -> str:
+    """The random secret of a service with nothing configured: made once, readable by its owner alone."""
+    path = Path(instance_path, "secret")
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # Complete before it has its name, so that of several processes that make one, all end up with the first.
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(64))
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    Path(draft).unlink()
+    return path.read_text()
