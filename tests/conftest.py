@@ -1,6 +1,7 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -77,3 +78,25 @@ def bob(client_of: Callable[[str], FlaskClient]) -> FlaskClient:
 @pytest.fixture
 def anonymous(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def sqlite_of_session(tmp_path_factory: pytest.TempPathFactory) -> URL:
+    url = sqlite_url(tmp_path_factory.mktemp("api"))
+    migrated(make_app(url))
+    return url
+
+
+@pytest.fixture
+def api(sqlite_of_session: URL) -> Iterator[Callable[..., Flask]]:
+    """Makes an app with other settings, for what no database can change: all on one SQLite."""
+    apps: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        apps.append(make_app(sqlite_of_session, **changes))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
