@@ -1,14 +1,14 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
-from tests.support import Postgres, make_app, migrated, running_postgres, sqlite_url
+from tests.support import Postgres, disposed, make_app, migrated, running_postgres, sqlite_url
 from todo_api import auth
 from todo_api.db import db
 
@@ -35,10 +35,8 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def session_app(migrated_url: URL) -> Iterator[Flask]:
-    app = make_app(migrated_url)
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    with disposed(make_app(migrated_url)) as app:
+        yield app
 
 
 @pytest.fixture
@@ -90,13 +88,5 @@ def sqlite_of_session(tmp_path_factory: pytest.TempPathFactory) -> URL:
 @pytest.fixture
 def api(sqlite_of_session: URL) -> Iterator[Callable[..., Flask]]:
     """Makes an app with other settings, for what no database can change: all on one SQLite."""
-    apps: list[Flask] = []
-
-    def make(**changes: Any) -> Flask:
-        apps.append(make_app(sqlite_of_session, **changes))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        with app.app_context():
-            db.engine.dispose()
+    with ExitStack() as apps:
+        yield lambda **changes: apps.enter_context(disposed(make_app(sqlite_of_session, **changes)))

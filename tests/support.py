@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from todo_api import cli
 from todo_api.app import create_app
 from todo_api.config import Settings
+from todo_api.db import db
 
 SECRET = "a secret for tests, 64 bytes long so that it serves every HS512"
 SECRET += "." * (64 - len(SECRET))
@@ -114,3 +115,11 @@ def sqlite_url(folder: Path) -> URL:
 
 def make_app(database_url: URL | str, **changes: Any) -> Flask:
     return create_app(settings(database_url, **changes))
+
+
+@contextmanager
+def disposed(app: Flask) -> Iterator[Flask]:
+    """The app, whose connections are closed afterwards."""
+    yield app
+    with app.app_context():
+        db.engine.dispose()
