@@ -283,7 +283,7 @@ UNUSABLE = {
     "bytes": answer(bytes(range(128, 256))),
     "nested past reason": answer(b'{"keys": ' + b"[" * 100_000),
     "huge": answer(GOOD + b" " * key_set.MAX_BYTES),
-    "endless": raw(b"HTTP/1.1 200 OK\r\n\r\n", *[b" " * 65536] * 20),
+    "endless": raw(b"HTTP/1.1 200 OK\r\n\r\n", GOOD, *[b" " * 65536] * 20),
     "not found": answer(b"{}", 404),
     "error": answer(GOOD, 500),
     "no content": answer(b"", 204),
