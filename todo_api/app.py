@@ -10,7 +10,7 @@ from werkzeug.routing import MapAdapter
 
 from todo_api import api, auth, db, errors
 from todo_api.config import Settings, read_settings
-from todo_api.resources import health, tasks
+from todo_api.resources import health, index, tasks
 
 # How long a browser remembers what a preflight allowed.
 PREFLIGHT_SECONDS = 600
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     documented = api.init_app(app)
     documented.register_blueprint(tasks.blp)
     documented.register_blueprint(health.blp)
+    documented.register_blueprint(index.blp)
     _allow_origins(app, settings.cors_origins)
     return app
 
