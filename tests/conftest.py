@@ -1,14 +1,19 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
-from tests.support import Postgres, disposed, make_app, migrated, running_postgres, sqlite_url
+from tests.live import ROOT, free_port, running
+from tests.support import SECRET, Postgres, disposed, make_app, migrated, needs, running_postgres, sqlite_url
 from todo_api import auth
 from todo_api.db import db
 
@@ -37,6 +42,47 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def session_app(migrated_url: URL) -> Iterator[Flask]:
     with disposed(make_app(migrated_url)) as app:
         yield app
+
+
+@pytest.fixture(scope="session")
+def live_server(migrated_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server, on each kind of database."""
+    url = migrated_url.render_as_string(hide_password=False)
+    with running(tmp_path_factory.mktemp("live"), DATABASE_URL=url, BETTER_AUTH_SECRET=SECRET) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def unavailable_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server whose database does not answer."""
+    url = f"postgresql://127.0.0.1:{free_port()}/none"
+    with running(tmp_path_factory.mktemp("live"), DATABASE_URL=url, BETTER_AUTH_SECRET=SECRET) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def document_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The OpenAPI document, as `flask openapi print` prints it."""
+    file = tmp_path_factory.mktemp("document") / "openapi.json"
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "openapi", "print"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    with file.open("wb") as output:
+        subprocess.run(command, cwd=file.parent, env=environment, stdout=output, check=True, timeout=60)
+    return file
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> Path:
+    """Where the tools and clients for Node are, installed from the lock file: once, until that changes."""
+    needs("node", "npm")
+    folder = ROOT / "tests/clients"
+    lock = (folder / "package-lock.json").read_bytes()
+    installed = folder / "node_modules/.installed.json"
+    if not installed.exists() or installed.read_bytes() != lock:
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run(command, cwd=folder, check=True, timeout=300)
+        installed.write_bytes(lock)
+    return folder / "node_modules"
 
 
 @pytest.fixture
