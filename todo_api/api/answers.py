@@ -30,7 +30,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Names this request in the server's log: the one sent with the request if it is well-formed, "
         "else a new one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-        "example": "7f3c2a9be1d04c58",
+        "example": "7f3c2a9be1d04c58a6b0d2e4f8091a3c",
     },
     "Link": {
         "description": 'Where the next page is, as a relative reference with `rel="next"`; absent on the last page.',
