@@ -13,7 +13,7 @@ from tests.live import ROOT, token
 CLIENTS = ROOT / "tests/clients"
 
 
-def run(*command: object, cwd: Path, seconds: int = 120, **environment: str) -> str:
+def run(*command: object, cwd: Path, seconds: int = 300, **environment: str) -> str:
     """What the command prints. It must end well, and in time."""
     done = subprocess.run(
         [str(part) for part in command],
