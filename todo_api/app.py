@@ -8,12 +8,18 @@ from flask import Flask, Request, Response, request
 from flask_cors.core import get_cors_options, set_cors_headers
 from werkzeug.routing import MapAdapter
 
-from todo_api import api, auth, db, errors
+from todo_api import api, auth, db, errors, lifecycle
 from todo_api.config import Settings, read_settings
 from todo_api.resources import health, index, tasks
 
 # How long a browser remembers what a preflight allowed.
 PREFLIGHT_SECONDS = 600
+# What every answer carries, unless a page sets its own.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class App(Flask):
@@ -42,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     documented.register_blueprint(health.blp)
     documented.register_blueprint(index.blp)
     _allow_origins(app, settings.cors_origins)
+    app.extensions.setdefault("draining", lambda: lifecycle.draining)
     return app
 
 
@@ -61,8 +68,10 @@ def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
     )
 
     @app.after_request
-    def allow_origin(response: Response) -> Response:
+    def add_headers(response: Response) -> Response:
         response.headers.add("Vary", "Origin")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         # Only a page's request brings an Origin, and only that has anything to check.
         if "HTTP_ORIGIN" in request.environ:
             set_cors_headers(response, options)

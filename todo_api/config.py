@@ -163,6 +163,12 @@ class Settings:
         None, _whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
     )
     threads: int = setting(8, _whole_number(1, 256), "threads of a worker; its connection pool is as large")
+    lame_duck_seconds: int = setting(
+        2, _whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
+    )
+    drain_seconds: int = setting(
+        6, _whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
+    )
     max_body_bytes: int = setting(1024 * 1024, _whole_number(1024, 2**30), "a larger request body is refused (413)")
     db_connect_timeout_seconds: int = setting(3, _whole_number(1, 60), "limit for connecting to PostgreSQL")
     db_lock_timeout_seconds: int = setting(2, _whole_number(1, 60), "limit for waiting for a lock")
@@ -189,6 +195,11 @@ class Settings:
     def audience(self) -> tuple[str, ...] | None:
         """The `aud` of which one is required; None: any."""
         return self.jwt_audience or ((origin(self.better_auth_url),) if self.better_auth_url else None)
+
+    @property
+    def makes_its_secret(self) -> bool:
+        """Whether tokens are signed with a secret of the service's own, so that it can issue them for development."""
+        return self.better_auth_secret is None and self.jwks_url is None
 
     def database(self, instance_path: str) -> URL:
         """The database's URL; a relative SQLite path lies in `instance_path`."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ DETAILS = {
     503: "Service Unavailable",
 }
 RETRY_AFTER_SECONDS = 1
+# In the WSGI environment: the error for which our server refused a request before the app saw it.
+REFUSED = "todo_api.refused"
 
 
 class Problem(NamedTuple):
@@ -96,6 +98,7 @@ def error_body(status: int, detail: str | None = None) -> bytes:
 
 def json_error(error: HTTPException) -> Response:
     """Answer any HTTP error in the one shape; headers that belong to it (Allow, WWW-Authenticate) survive."""
+    error = request.environ.get(REFUSED, error)
     status = error.code or 500
     if isinstance(error, InvalidInput):
         body = orjson.dumps({"detail": error.detail, "errors": error.errors})

@@ -1,0 +1,72 @@
+"""The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that run waitress.
+
+`supervisor` forks the workers and replaces them; `worker` serves, drains, and holds all that touches waitress.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from todo_api.app import create_app
+from todo_api.config import Settings
+from todo_api.server.supervisor import Supervisor, say
+
+BACKLOG = 1024
+
+
+def serve(settings: Settings) -> int:
+    """Serve until stopped; the exit status: 1 when the database or the workers do not start, 2 without the port."""
+    try:
+        listener = listen(settings)
+    except OSError as error:
+        say(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+        return 2
+    if settings.uses_sqlite and not migrated(settings):
+        return 1
+    say(greeting(settings))
+    return Supervisor(listener, settings).run()
+
+
+def listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+
+
+def migrated(settings: Settings) -> bool:
+    """Bring SQLite's schema up to date, in a process of its own: what that imports no request needs."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1] == 0
+    status = 1
+    try:
+        from alembic import command
+
+        from todo_api import cli
+
+        app = create_app(settings)
+        cli.init_app(app)
+        with app.app_context():
+            command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")
+        status = 0
+    except BaseException as error:
+        reason = next(iter(str(error).splitlines()), "")
+        say(f"cannot bring {settings.database(app.instance_path).database} up to date: {reason or repr(error)}")
+    finally:
+        os._exit(status)
+
+
+def greeting(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    lines = [f"Listening on http://{host}:{settings.port}, documented at http://{host}:{settings.port}/docs"]
+    if settings.makes_its_secret:
+        lines.append(f"For trying it out, `{flask_command()} --app wsgi token alice` prints a token for alice")
+    return "\n".join(lines)
+
+
+def flask_command() -> str:
+    """How the `flask` beside this interpreter is started from here."""
+    if sys.prefix == sys.base_prefix:
+        return "flask"
+    flask = Path(sys.prefix, "bin", "flask")
+    return str(flask.relative_to(Path.cwd()) if flask.is_relative_to(Path.cwd()) else flask)

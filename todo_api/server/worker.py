@@ -1,0 +1,322 @@
+"""A worker: waitress, made to drain, to outlast hostile clients, and to answer its own errors as the API does.
+
+All that touches waitress's internals is here, written for the exact version in requirements.txt. Each override says
+what it replaces.
+"""
+
+import contextlib
+import logging
+import resource
+import signal
+import socket
+import struct
+import time
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import build_http_date
+from waitress.wasyncore import dispatcher, file_dispatcher, poll2
+
+from todo_api import errors, lifecycle
+from todo_api.app import create_app
+from todo_api.config import Settings
+from todo_api.db import db
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 2000
+# File descriptors that are no client's: database connections (a thread's each) and some for everything else.
+OTHER_FILES = 64
+HEADER_BYTES = 32 * 1024
+# A request has to arrive within this time, and nobody may be silent for longer than that.
+REQUEST_SECONDS = 10
+SILENCE_SECONDS = 30
+# While no connection is free, those that are silent give way sooner.
+SILENCE_SECONDS_WHEN_FULL = 1
+TURN_SECONDS = 1
+# Between what is last accepted and what is last answered: for handshakes and requests that are under way.
+GRACE_SECONDS = 0.2
+SO_ATTACH_FILTER = 26
+
+
+def serve(
+    settings: Settings, listener: socket.socket, lifeline: int, connection_limit: int, ready: Callable[[], None]
+) -> None:
+    """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # each request that waits for a thread is no news
+    app = create_app(settings)
+    server = Server(app, settings, listener, connection_limit)
+    Lifeline(server, lifeline)
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    ready()
+    server.run()
+    with app.app_context():
+        db.engine.dispose()  # so that SQLite leaves one file
+
+
+def connection_limit(threads: int) -> int:
+    """The connections a worker may hold. Allows this process the files for it, as far as it may."""
+    wanted = MOST_CONNECTIONS + threads + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < wanted:
+            limit = max(soft - threads - OTHER_FILES, 1)
+            log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
+            return limit
+    return MOST_CONNECTIONS
+
+
+def ignore_new_clients(listener: socket.socket) -> None:
+    """Have the kernel drop who asks for a connection from now on, for all processes that share the listener.
+
+    What it completes between the last accept() and the close() would be reset. One that is not answered asks again
+    within a second, and learns that nobody listens. A filter does it, as in socket(7): Linux only.
+    """
+    flags, syn = 13, 0x02  # in a TCP header: the byte, and the bit of who asks
+    load, jump_if_set, give_back = 0x30, 0x45, 0x06
+    steps = [(load, 0, 0, flags), (jump_if_set, 0, 1, syn), (give_back, 0, 0, 0), (give_back, 0, 0, 0xFFFF)]
+    program = array("B", b"".join(struct.pack("HBBI", *step) for step in steps))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), program.buffer_info()[0])
+        )
+
+
+class Task(WSGITask):
+    """Answers one request by the app."""
+
+    @property
+    def has_body(self) -> bool:
+        """Also false for HEAD, which waitress leaves to the app."""
+        return self.request.command != "HEAD" and bool(super().has_body)
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.path.startswith("//"):
+            # waitress and werkzeug both take it for the path with one slash; it is an unknown one.
+            environ["PATH_INFO"] = f"/.{self.request.path}"
+        return environ
+
+    def build_response_header(self) -> bytes:
+        """Replaces waitress's, which closes the connection after a 204 or a chunked body, spells and sorts the app's
+        headers anew, and adds `Via`; this one closes it after every answer while draining.
+        """
+        lines = [f"HTTP/{self.version} {self.status}"]
+        sized = not self.has_body
+        for name, value in self.response_headers:
+            sized = sized or name == "Content-Length"
+            lines.append(f"{name}: {value}")
+        connection = self.request.headers.get("CONNECTION", "").lower()
+        if lifecycle.draining or "close" in connection or (self.version == "1.0" and connection != "keep-alive"):
+            self.close_on_finish = True
+        if not sized:
+            if self.content_length is not None:
+                lines.append(f"Content-Length: {self.content_length}")
+            elif self.version == "1.1":
+                lines.append("Transfer-Encoding: chunked")
+                self.chunked_response = True
+            else:
+                self.close_on_finish = True
+        if self.close_on_finish:
+            lines.append("Connection: close")
+        elif self.version == "1.0":
+            lines.append("Connection: keep-alive")
+        lines.append(f"Date: {build_http_date(self.start_time)}\r\n\r\n")
+        return "\r\n".join(lines).encode("latin-1")
+
+
+class Refusal(Task):
+    """Answers a request that waitress refuses, in place of its ErrorTask, which answers plain text.
+
+    The app answers it, as an unknown path with another status, so that it has the shape, the headers and the line in
+    the log of every error.
+    """
+
+    def __init__(self, channel: "Channel", request: Any) -> None:
+        refused, self._error = request, request.error
+        # In place of what may have been parsed in part, or not at all.
+        request = HTTPRequestParser(channel.adj)
+        request.parse_header(b"GET /. HTTP/1.1\r\n")
+        request.command = "HEAD" if getattr(refused, "command", "") == "HEAD" else "GET"
+        for name in {"ORIGIN", "X_REQUEST_ID"} & refused.headers.keys():
+            request.headers[name] = refused.headers[name]
+        super().__init__(channel, request)
+        self.close_on_finish = True
+        channel.refused = refused
+
+    def get_environment(self) -> dict[str, Any]:
+        # 501 is for a transfer coding that nobody needs.
+        status = 400 if self._error.code == 501 else self._error.code
+        error = errors.ApiError(status, errors.DETAILS.get(status, self._error.reason))
+        return {**super().get_environment(), errors.REFUSED: error}
+
+    def execute(self) -> None:
+        if self._error.code != 500:
+            super().execute()
+            return
+        # The app itself failed, past its own handling of faults.
+        self.complete = True
+        self.status = "500 Internal Server Error"
+        self.response_headers = [("Content-Type", "application/json")]
+        body = errors.error_body(500)
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):
+    """One client's connection."""
+
+    task_class = Task
+    error_task_class = Refusal
+
+    # The request that was half read when the server last looked, and since when it is.
+    unfinished: Any = None
+    unfinished_since = 0.0
+    # The request that was refused, while its client is still to read why.
+    refused: Any = None
+
+    def send_continue(self) -> None:
+        """waitress asks also a request without a body to go on, and one it refuses, and then waits for the rest."""
+        if not self.request.completed:
+            super().send_continue()
+
+    def handle_expt(self) -> None:
+        """waitress logs urgent data and leaves it unread, so that the loop spins. HTTP has none."""
+        self.handle_close()
+
+    def handle_close(self) -> None:
+        """waitress closes with a refused request's rest unread, which resets the connection, so that the client loses
+        the answer. We end our side first, and read on until the client ends its own; not for longer than a request
+        may take, since to the server it stays one that is half read.
+        """
+        if self.refused and self.connected and not self.total_outbufs_len:
+            self.request, self.refused = self.refused, None
+            self.received = self._discard
+            self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                return
+        super().handle_close()
+
+    def _discard(self, data: bytes) -> bool:
+        return False
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of a request is yet to be read, done or sent."""
+        half_read = self.request is not None and not self.request.completed
+        return bool(half_read or self.requests or self.total_outbufs_len or self.close_when_flushed)
+
+
+class Server(TcpWSGIServer):
+    """The listening socket and the loop over all connections."""
+
+    channel_class = Channel
+
+    def __init__(self, app: Any, settings: Settings, listener: socket.socket, connection_limit: int) -> None:
+        body_bytes = 2 * settings.max_body_bytes  # what is over the limit by less gets the app's own answer
+        adjustments = Adjustments(
+            sockets=[listener],
+            threads=settings.threads,
+            connection_limit=connection_limit,
+            asyncore_use_poll=True,
+            channel_timeout=SILENCE_SECONDS,
+            cleanup_interval=TURN_SECONDS,
+            channel_request_lookahead=1,  # notices who left, so that nobody works for them
+            max_request_header_size=HEADER_BYTES,
+            max_request_body_size=body_bytes,
+            inbuf_overflow=body_bytes + 1,  # in memory: the file system may be read-only
+            outbuf_overflow=Adjustments.outbuf_high_watermark,
+            log_socket_errors=False,  # clients disconnect
+            ident=None,
+            expose_tracebacks=False,
+            clear_untrusted_proxy_headers=True,
+        )
+        threads = ThreadedTaskDispatcher()
+        threads.set_thread_count(settings.threads)
+        super().__init__(
+            app,
+            map={},
+            _sock=listener,
+            dispatcher=threads,
+            adj=adjustments,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+        self._lame_duck_seconds = settings.lame_duck_seconds
+        self._drain_seconds = settings.drain_seconds
+        self._stopping = False
+        self._others_stop = False
+
+    def stop(self, *, others_stop: bool = False) -> None:
+        """Have run() drain and return. May be called by a signal handler, and again."""
+        self._stopping = True
+        self._others_stop = self._others_stop or others_stop
+        self.pull_trigger()
+
+    def run(self) -> None:
+        """Replaces waitress's, which at a stop drops what is queued and cuts what runs."""
+        while not self._stopping:
+            poll2(TURN_SECONDS, self._map)
+        lifecycle.draining = True
+        self._turn(self._lame_duck_seconds)
+        if self._others_stop:  # else they accept what is waiting
+            ignore_new_clients(self.socket)
+            self._turn(GRACE_SECONDS)
+            for _ in range(self.adj.backlog):
+                self.handle_accept()
+        dispatcher.close(self)  # this socket alone; the loop goes on
+        deadline = time.monotonic() + self._drain_seconds
+        self._turn(GRACE_SECONDS)
+        self._turn(self._drain_seconds - GRACE_SECONDS, while_busy=True)
+        if cut := self._busy():
+            log.warning("stopped with %d requests unanswered", cut)
+        self.task_dispatcher.shutdown(timeout=max(deadline - time.monotonic(), 0.1))
+
+    def _turn(self, seconds: float, *, while_busy: bool = False) -> None:
+        """Keep the loop turning."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and (self._busy() or not while_busy):
+            poll2(min(left, TURN_SECONDS), self._map)
+
+    def _busy(self) -> int:
+        return sum(channel.busy for channel in self.active_channels.values())
+
+    def maintenance(self, now: float) -> None:
+        """waitress only closes who is silent; this also closes who takes too long to send a request, and counts
+        silence sooner while no connection is free.
+        """
+        full = len(self._map) >= self.adj.connection_limit
+        silent_since = now - (SILENCE_SECONDS_WHEN_FULL if full else SILENCE_SECONDS)
+        for channel in self.active_channels.values():
+            if channel.request is not channel.unfinished:
+                channel.unfinished, channel.unfinished_since = channel.request, now
+            late = channel.request is not None and channel.unfinished_since < now - REQUEST_SECONDS
+            if not channel.requests and (late or channel.last_activity < silent_since):
+                channel.will_close = True
+
+
+class Lifeline(file_dispatcher):
+    """The parent's pipe: at its end the parent stops the service, or is gone."""
+
+    def __init__(self, server: Server, pipe: int) -> None:
+        super().__init__(pipe, map=server._map)
+        self._server = server
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read(self) -> None:
+        self.handle_close()
+
+    def handle_close(self) -> None:
+        self._server.stop(others_stop=True)
+        self.close()
