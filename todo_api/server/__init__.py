@@ -4,12 +4,14 @@
 """
 
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
 
 from todo_api.app import create_app
 from todo_api.config import Settings
+from todo_api.db import db
 from todo_api.server.supervisor import Supervisor, say
 
 BACKLOG = 1024
@@ -20,7 +22,8 @@ def serve(settings: Settings) -> int:
     try:
         listener = listen(settings)
     except OSError as error:
-        say(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+        reason = str(error.strerror).partition(" (while")[0]
+        say(f"cannot listen on {settings.host}:{settings.port}: {reason}")
         return 2
     if settings.uses_sqlite and not migrated(settings):
         return 1
@@ -48,6 +51,7 @@ def migrated(settings: Settings) -> bool:
         cli.init_app(app)
         with app.app_context():
             command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")
+            db.engine.connect().close()  # sets the journal's mode, for which the file must not be in use
         status = 0
     except BaseException as error:
         reason = next(iter(str(error).splitlines()), "")
@@ -66,7 +70,7 @@ def greeting(settings: Settings) -> str:
 
 def flask_command() -> str:
     """How the `flask` beside this interpreter is started from here."""
-    if sys.prefix == sys.base_prefix:
-        return "flask"
     flask = Path(sys.prefix, "bin", "flask")
+    if shutil.which("flask") == str(flask):
+        return "flask"
     return str(flask.relative_to(Path.cwd()) if flask.is_relative_to(Path.cwd()) else flask)

@@ -160,7 +160,7 @@ def say(text: str) -> None:
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """The CPUs that this container may use, by affinity and by its quota of time; at least one."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cpus, math.ceil(_quota(cgroup))))
+    return max(1, math.ceil(min(cpus, _quota(cgroup))))
 
 
 def _quota(cgroup: Path) -> float:
@@ -171,4 +171,4 @@ def _quota(cgroup: Path) -> float:
         quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         if int(quota) > 0:  # version 1; -1 is none
             return int(quota) / int(period)
-    return os.cpu_count() or 1
+    return math.inf

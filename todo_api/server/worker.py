@@ -9,9 +9,7 @@ import logging
 import resource
 import signal
 import socket
-import struct
 import time
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -40,9 +38,8 @@ SILENCE_SECONDS = 30
 # While no connection is free, those that are silent give way sooner.
 SILENCE_SECONDS_WHEN_FULL = 1
 TURN_SECONDS = 1
-# Between what is last accepted and what is last answered: for handshakes and requests that are under way.
+# For requests that are under way on connections which are open when the listener closes.
 GRACE_SECONDS = 0.2
-SO_ATTACH_FILTER = 26
 
 
 def serve(
@@ -53,7 +50,7 @@ def serve(
     app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
     Lifeline(server, lifeline)
-    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    signal.signal(signal.SIGTERM, server.stop)
     ready()
     server.run()
     with app.app_context():
@@ -72,22 +69,6 @@ def connection_limit(threads: int) -> int:
             log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
             return limit
     return MOST_CONNECTIONS
-
-
-def ignore_new_clients(listener: socket.socket) -> None:
-    """Have the kernel drop who asks for a connection from now on, for all processes that share the listener.
-
-    What it completes between the last accept() and the close() would be reset. One that is not answered asks again
-    within a second, and learns that nobody listens. A filter does it, as in socket(7): Linux only.
-    """
-    flags, syn = 13, 0x02  # in a TCP header: the byte, and the bit of who asks
-    load, jump_if_set, give_back = 0x30, 0x45, 0x06
-    steps = [(load, 0, 0, flags), (jump_if_set, 0, 1, syn), (give_back, 0, 0, 0), (give_back, 0, 0, 0xFFFF)]
-    program = array("B", b"".join(struct.pack("HBBI", *step) for step in steps))
-    with contextlib.suppress(OSError):
-        listener.setsockopt(
-            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), program.buffer_info()[0])
-        )
 
 
 class Task(WSGITask):
@@ -254,12 +235,10 @@ class Server(TcpWSGIServer):
         self._lame_duck_seconds = settings.lame_duck_seconds
         self._drain_seconds = settings.drain_seconds
         self._stopping = False
-        self._others_stop = False
 
-    def stop(self, *, others_stop: bool = False) -> None:
+    def stop(self, *_: object) -> None:
         """Have run() drain and return. May be called by a signal handler, and again."""
         self._stopping = True
-        self._others_stop = self._others_stop or others_stop
         self.pull_trigger()
 
     def run(self) -> None:
@@ -268,11 +247,8 @@ class Server(TcpWSGIServer):
             poll2(TURN_SECONDS, self._map)
         lifecycle.draining = True
         self._turn(self._lame_duck_seconds)
-        if self._others_stop:  # else they accept what is waiting
-            ignore_new_clients(self.socket)
-            self._turn(GRACE_SECONDS)
-            for _ in range(self.adj.backlog):
-                self.handle_accept()
+        for _ in range(self.adj.backlog):
+            self.handle_accept()  # whom the kernel has let in, it would reset
         dispatcher.close(self)  # this socket alone; the loop goes on
         deadline = time.monotonic() + self._drain_seconds
         self._turn(GRACE_SECONDS)
@@ -284,7 +260,7 @@ class Server(TcpWSGIServer):
     def _turn(self, seconds: float, *, while_busy: bool = False) -> None:
         """Keep the loop turning."""
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and (self._busy() or not while_busy):
+        while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
             poll2(min(left, TURN_SECONDS), self._map)
 
     def _busy(self) -> int:
@@ -318,5 +294,5 @@ class Lifeline(file_dispatcher):
         self.handle_close()
 
     def handle_close(self) -> None:
-        self._server.stop(others_stop=True)
+        self._server.stop()
         self.close()

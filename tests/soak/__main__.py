@@ -1,0 +1,20 @@
+import argparse
+import tempfile
+from pathlib import Path
+
+from tests.soak import memory, stops
+from tests.soak.databases import database
+
+parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Soaks; each prints its figures.")
+parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+parser.add_argument("--workers", type=int, default=2)
+parser.add_argument("--clients", type=int, default=16)
+commands = parser.add_subparsers(dest="command", required=True)
+commands.add_parser("stops", help="stop it under load").add_argument("--stops", type=int, default=30)
+commands.add_parser("memory", help="watch its memory").add_argument("--requests", type=int, default=200_000)
+options = parser.parse_args()
+with tempfile.TemporaryDirectory() as name, database(options.database, Path(name)) as url:
+    if options.command == "stops":
+        stops.run(Path(name), url, options.stops, options.workers, options.clients)
+    else:
+        memory.run(Path(name), url, options.requests, options.workers, options.clients)

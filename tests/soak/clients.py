@@ -1,0 +1,147 @@
+"""Clients that load a server until it is gone, and note what became of each request."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import URL, create_engine, text
+
+
+@dataclass
+class Report:
+    """What became of the requests, in the order in which it is printed."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    acknowledged: set[str] = field(default_factory=set)  # titles answered 201
+    lost: list[str] = field(default_factory=list)  # sent, and the connection ended without an answer
+    torn: list[str] = field(default_factory=list)  # answered in part
+    slowest: float = 0.0
+
+    def add(self, other: "Report") -> None:
+        self.statuses += other.statuses
+        self.acknowledged |= other.acknowledged
+        self.lost += other.lost
+        self.torn += other.torn
+        self.slowest = max(self.slowest, other.slowest)
+
+    def compared_with(self, url: URL) -> dict[str, Any]:
+        """The figures, with what the database has."""
+        stored = titles(url)
+        return {
+            "answers": dict(sorted(self.statuses.items())),
+            "acknowledged": len(self.acknowledged),
+            "acknowledged, not stored": len(self.acknowledged - stored),
+            "stored, unanswered": len(stored - self.acknowledged),
+            "lost": len(self.lost),
+            "torn": len(self.torn),
+            "slowest (s)": round(self.slowest, 2),
+        }
+
+
+def titles(url: URL) -> set[str]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {row[0] for row in connection.execute(text("SELECT title FROM tasks"))}
+    engine.dispose()
+    return found
+
+
+class Client(threading.Thread):
+    """Sends one request after the other, each POST with a title of its own, until told to end or nobody listens."""
+
+    def __init__(self, port: int, token: str, *, keep_alive: bool, ended: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.report = Report()
+        self._port = port
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._keep_alive = keep_alive
+        self._ended = ended
+        self._connection: HTTPConnection | None = None
+
+    def run(self) -> None:
+        number = 0
+        while not self._ended.is_set() and self._connected():
+            number += 1
+            title = uuid4().hex
+            if number % 4:
+                status = self._exchange(title, "POST", json.dumps({"title": title}))
+                if status == 201:
+                    self.report.acknowledged.add(title)
+            else:
+                self._exchange(title, "GET")
+        self._disconnect()
+
+    def _connected(self) -> bool:
+        """Whether there is a connection, or a new one can be made."""
+        if self._connection is None:
+            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+            try:
+                self._connection.connect()
+            except ConnectionRefusedError:
+                return False
+        return True
+
+    def _exchange(self, title: str, method: str, body: str | None = None) -> int:
+        """The status of the answer, or 0."""
+        assert self._connection is not None
+        start = time.monotonic()
+        try:
+            self._connection.request(method, "/api/alice/tasks?limit=100", body, self._headers)
+            response = self._connection.getresponse()
+            return self._read(response, title)
+        except (RemoteDisconnected, OSError) as error:
+            self.report.lost.append(f"{method} {title} {error!r}")
+        except HTTPException as error:
+            self.report.torn.append(f"{method} {title} {error!r}")
+        finally:
+            self.report.slowest = max(self.report.slowest, time.monotonic() - start)
+        self._disconnect()
+        return 0
+
+    def _read(self, response: HTTPResponse, title: str) -> int:
+        try:
+            response.read()
+        except (IncompleteRead, OSError) as error:
+            self.report.torn.append(f"{title} {error!r}")
+            self._disconnect()
+            return 0
+        self.report.statuses[response.status] += 1
+        if not self._keep_alive or response.will_close:
+            self._disconnect()
+        return response.status
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def load(port: int, token: str, count: int) -> Iterator[Callable[[], Report]]:
+    """So many clients at work, every other one on a new connection for each request; what it gives ends them and
+    returns their report.
+    """
+    ended = threading.Event()
+    clients = [Client(port, token, keep_alive=bool(number % 2), ended=ended) for number in range(count)]
+
+    def end() -> Report:
+        ended.set()
+        report = Report()
+        for client in clients:
+            client.join(30)
+            report.add(client.report)
+        return report
+
+    for client in clients:
+        client.start()
+    try:
+        yield end
+    finally:
+        ended.set()

@@ -1,0 +1,19 @@
+"""A database for a soak, with its schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from tests.support import make_app, migrated, running_postgres, sqlite_url
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[URL]:
+    if kind == "sqlite":
+        yield sqlite_url(folder)  # the server migrates it
+        return
+    with running_postgres() as server, server.database() as url:
+        migrated(make_app(url))
+        yield url

@@ -1,0 +1,36 @@
+"""Stops the server under load, again and again, and counts what that loses."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL
+
+from tests.serving import serving, token
+from tests.soak.clients import Report, load
+
+
+def stop_under_load(
+    folder: Path, url: URL, *, workers: int = 2, clients: int = 16, seconds: float = 1.5, **settings: object
+) -> tuple[Report, dict[str, Any]]:
+    """One start, load, SIGTERM and exit: what became of the requests, and the exit status with the time it took."""
+    with (
+        serving(folder, url, WEB_CONCURRENCY=workers, **settings) as service,
+        load(service.port, token(url), clients) as end,
+    ):
+        time.sleep(seconds)
+        start = time.monotonic()
+        status = service.stop()
+        took = time.monotonic() - start
+        report = end()
+    return report, {"exit status": status, "stopped in (s)": round(took, 2)}
+
+
+def run(folder: Path, url: URL, stops: int, workers: int, clients: int) -> None:
+    total = Report()
+    for number in range(1, stops + 1):
+        report, end = stop_under_load(folder, url, workers=workers, clients=clients)
+        total.add(report)
+        print(number, end, {**total.compared_with(url)}, flush=True)
+    for problem in (total.lost + total.torn)[:20]:
+        print(problem)

@@ -1,0 +1,162 @@
+"""The production server as a process: workers that are replaced, a start that fails clearly, and process id 1."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Service, children, command, environment, free_port, serving, wait_until
+from tests.support import needs, settings, sqlite_url
+from todo_api import server
+from todo_api.config import Settings
+from todo_api.server.supervisor import usable_cpus
+
+CANNOT_START = "from todo_api.server import worker\nworker.create_app = lambda settings: 1 / 0"
+
+
+def started(folder: Path, *, change: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to end by itself."""
+    return subprocess.run(
+        command(change),
+        env=environment(**{"PORT": free_port(), "DATABASE_URL": f"sqlite:///{folder}/todo.db", **settings}),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_a_worker_that_dies_is_replaced_within_two_seconds(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2, LAME_DUCK_SECONDS=0) as service:
+        first = service.workers()
+        assert len(first) == 2
+        for worker in first:
+            os.kill(worker, signal.SIGKILL)
+            died = time.monotonic()
+            wait_until(lambda: len(service.workers()) == 2 and service.up())
+            assert time.monotonic() - died < 2
+        assert not set(first) & set(service.workers())
+        assert service.stop() == 0
+
+
+def test_a_worker_that_is_told_to_stop_drains_and_is_replaced(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGTERM)
+        wait_until(lambda: service.workers() not in ([worker], []) and service.up())
+        assert "ended with status 0" in (tmp_path / "server.log").read_text()
+
+
+def test_a_service_of_which_no_worker_can_start_ends_with_a_failure(tmp_path: Path) -> None:
+    start = time.monotonic()
+    ended = started(tmp_path, change=CANNOT_START)
+    assert ended.returncode == 1
+    assert ended.stderr.count("ended with status 1") == 5
+    assert "no worker can start" in ended.stderr
+    # The second had to wait, and each of the others for twice as long.
+    assert time.monotonic() - start > 0.1 + 0.2 + 0.4 + 0.8
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2, LAME_DUCK_SECONDS=0) as service:
+        workers = service.workers()
+        service.process.kill()
+        service.process.wait()
+        wait_until(lambda: not any(Path(f"/proc/{worker}/exe").exists() for worker in workers))
+        with pytest.raises(ConnectionRefusedError):
+            service.connect()
+
+
+def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_request_needs(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+        assert len(list(Path(f"/proc/{service.pid}/task").iterdir())) == 1
+        files = [str(path.readlink()) for path in Path(f"/proc/{service.pid}/fd").iterdir()]
+        assert sum(file.startswith("socket:") for file in files) == 1
+        assert not any(file.endswith("todo.db") for file in files)
+    code = "import sys, todo_api.server; print({'alembic', 'flask_migrate'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_as_process_1_it_serves_reaps_and_stops(tmp_path: Path) -> None:
+    needs("unshare")
+    before = ("unshare", "--fork", "--pid", "--mount-proc")
+    with serving(tmp_path, sqlite_url(tmp_path), before=before, LAME_DUCK_SECONDS=0) as service:
+        [service.pid] = children(service.process.pid)
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: service.workers() not in ([worker], []) and service.up())
+        assert not Path(f"/proc/{worker}").exists()
+        assert service.stop() == 0
+
+
+def test_a_port_in_use_ends_the_start_with_status_2(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = started(tmp_path, PORT=port)
+    assert (ended.returncode, ended.stderr) == (2, f"cannot listen on 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_a_database_that_cannot_be_migrated_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    ended = started(tmp_path, DATABASE_URL="sqlite:////dev/null/todo.db")
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("cannot bring /dev/null/todo.db up to date: ")
+
+
+def test_the_greeting_tells_how_to_get_a_token_only_where_the_service_can_sign_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "http://127.0.0.1:8000/docs" in server.greeting(Settings())
+    assert "flask --app wsgi token alice" in server.greeting(Settings())
+    assert "token" not in server.greeting(settings(sqlite_url(tmp_path)))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.chdir(tmp_path)
+    assert server.flask_command() == ".venv/bin/flask"
+    monkeypatch.setattr(shutil, "which", lambda name: str(tmp_path / ".venv/bin" / name))
+    assert server.flask_command() == "flask"
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000\n"}, 8),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "20000 100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+    ],
+)
+def test_the_cpus_are_those_that_the_container_may_use(
+    files: dict[str, str], cpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert usable_cpus(tmp_path) == cpus
+
+
+def test_a_low_limit_of_files_lowers_the_limit_of_connections(tmp_path: Path) -> None:
+    change = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))"
+    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
+        assert "at most 128 connections a worker" in (tmp_path / "server.log").read_text()
+        held = [service.connect() for _ in range(150)]
+        # They say nothing, so they give way.
+        wait_until(lambda: answers(service), 20)
+        for client in held:
+            client.close()
+
+
+def answers(service: Service) -> bool:
+    try:
+        return service.get("/health", timeout=4) == 200
+    except OSError:
+        return False

@@ -1,0 +1,149 @@
+"""A stop loses nothing: what was accepted is answered, in whole, and the process ends with status 0."""
+
+import http.client
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from tests.conftest import Postgres
+from tests.serving import Service, serving, token
+from tests.soak.stops import stop_under_load
+from tests.support import make_app, migrated, sqlite_url
+
+
+def post(service: Service, url: URL, title: str = "Buy milk") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=15)
+    with closing(connection):
+        headers = {"Authorization": f"Bearer {token(url)}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/alice/tasks", f'{{"title": "{title}"}}', headers)
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_stop_under_load_loses_and_tears_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    def check(url: URL) -> None:
+        report, end = stop_under_load(tmp_path, url, seconds=1, LAME_DUCK_SECONDS=1)
+        figures = report.compared_with(url)
+        assert (report.lost, report.torn) == ([], [])
+        assert set(report.statuses) == {200, 201}
+        assert figures["acknowledged"] > 100
+        assert figures["acknowledged, not stored"] == figures["stored, unanswered"] == 0
+        assert end["exit status"] == 0
+        assert end["stopped in (s)"] < 10
+
+    if kind == "sqlite":
+        check(sqlite_url(tmp_path))
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        migrated(make_app(url))
+        check(url)
+
+
+def test_a_draining_server_still_answers_and_closes_each_connection(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=1) as service:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
+        with closing(connection):
+            connection.request("GET", "/health")
+            response = connection.getresponse()
+            response.read()
+            assert response.getheader("Connection") is None
+            os.kill(service.pid, signal.SIGTERM)
+            time.sleep(0.3)
+            connection.request("GET", "/health")
+            response = connection.getresponse()
+            assert (response.status, response.getheader("Connection")) == (200, "close")
+        assert service.get("/health") == 200
+        assert service.process.wait(10) == 0
+
+
+def test_more_signals_change_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=1) as service:
+        everyone = [service.pid, *service.workers()]
+        start = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            for process in everyone:  # as a terminal does, or a service manager
+                os.kill(process, number)
+            time.sleep(0.05)
+        assert service.get("/health") == 200
+        assert service.process.wait(10) == 0
+        assert 1 <= time.monotonic() - start < 5
+
+
+def held(database: Path, seconds: float) -> Callable[[], None]:
+    """Lock a SQLite database against writers, for so long; what it returns waits for the end."""
+    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+
+    def release() -> None:
+        time.sleep(seconds)
+        connection.execute("ROLLBACK")
+        connection.close()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    return thread.join
+
+
+def test_running_and_queued_requests_are_answered_before_the_end(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with serving(tmp_path, url, THREADS=1, LAME_DUCK_SECONDS=0) as service, ThreadPoolExecutor(6) as clients:
+        join = held(tmp_path / "todo.db", 1.5)
+        answers = [clients.submit(post, service, url) for _ in range(6)]
+        time.sleep(0.5)
+        assert service.stop() == 0
+        assert [answer.result() for answer in answers] == [201] * 6
+        join()
+
+
+def test_a_half_read_request_is_answered_before_the_end(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    body = b'{"title": "Buy milk"}'
+    head = (
+        "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token(url)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with serving(tmp_path, url, LAME_DUCK_SECONDS=0) as service, service.connect() as client:
+        client.sendall(head.encode() + body[:5])
+        time.sleep(0.2)
+        os.kill(service.pid, signal.SIGTERM)
+        time.sleep(1)
+        client.sendall(body[5:])
+        assert client.recv(1000).startswith(b"HTTP/1.1 201 ")
+        assert service.process.wait(10) == 0
+
+
+def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    with serving(tmp_path, url, LAME_DUCK_SECONDS=0, DRAIN_SECONDS=1) as service, ThreadPoolExecutor(1) as clients:
+        join = held(tmp_path / "todo.db", 4)
+        answer = clients.submit(post, service, url)
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - start < 3
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+            answer.result()
+        assert "1 requests unanswered" in (tmp_path / "server.log").read_text()
+        join()
+
+
+def test_an_idle_connection_does_not_delay_the_end(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+        with service.connect() as idle:
+            start = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - start < 3
+            assert idle.recv(1) == b""
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", service.port)):
+            pass
