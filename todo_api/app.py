@@ -8,7 +8,7 @@ from flask import Flask, Request, Response, request
 from flask_cors.core import get_cors_options, set_cors_headers
 from werkzeug.routing import MapAdapter
 
-from todo_api import api, auth, db, errors, lifecycle
+from todo_api import api, auth, db, errors
 from todo_api.config import Settings, read_settings
 from todo_api.resources import health, index, tasks
 
@@ -48,7 +48,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     documented.register_blueprint(health.blp)
     documented.register_blueprint(index.blp)
     _allow_origins(app, settings.cors_origins)
-    app.extensions.setdefault("draining", lambda: lifecycle.draining)
     return app
 
 

@@ -15,7 +15,6 @@ from operator import setitem
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from todo_api import lifecycle
 from todo_api.config import Settings
 from todo_api.server import worker
 
@@ -53,6 +52,7 @@ class Supervisor:
         self._lifeline, self._lifeline_end = os.pipe()
         # A byte for each worker, shared with it: whether it got as far as serving.
         self._ready = mmap.mmap(-1, self._count)
+        self._stopping = False
         self._failed_starts = 0
         self._delay = 0.0
         self._next_start = 0.0
@@ -94,7 +94,6 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to us as well; the parent stops us
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.close(self._lifeline_end)
-            lifecycle.worker = number
             worker.serve(
                 self._settings,
                 self._listener,
@@ -114,7 +113,7 @@ class Supervisor:
         while pid_and_status := self._ended():
             pid, status = pid_and_status
             dead = self._workers.pop(pid, None)
-            if dead is None or self._listener.fileno() < 0:
+            if dead is None or self._stopping:
                 continue
             say(f"worker {dead.number} (process {pid}) ended with status {os.waitstatus_to_exitcode(status)}")
             self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
@@ -134,6 +133,7 @@ class Supervisor:
 
     def _stop(self) -> int:
         """Let the workers drain; 0 if they all did in time. More signals change nothing."""
+        self._stopping = True
         # First, or the kernel would go on completing connections that nobody accepts any more.
         self._listener.close()
         os.close(self._lifeline_end)

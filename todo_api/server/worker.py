@@ -21,7 +21,7 @@ from waitress.task import ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import build_http_date
 from waitress.wasyncore import dispatcher, file_dispatcher, poll2
 
-from todo_api import errors, lifecycle
+from todo_api import errors
 from todo_api.app import create_app
 from todo_api.config import Settings
 from todo_api.db import db
@@ -49,6 +49,7 @@ def serve(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # each request that waits for a thread is no news
     app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
+    app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
     Lifeline(server, lifeline)
     signal.signal(signal.SIGTERM, server.stop)
     ready()
@@ -96,7 +97,11 @@ class Task(WSGITask):
             sized = sized or name == "Content-Length"
             lines.append(f"{name}: {value}")
         connection = self.request.headers.get("CONNECTION", "").lower()
-        if lifecycle.draining or "close" in connection or (self.version == "1.0" and connection != "keep-alive"):
+        if (
+            self.channel.server.draining
+            or "close" in connection
+            or (self.version == "1.0" and connection != "keep-alive")
+        ):
             self.close_on_finish = True
         if not sized:
             if self.content_length is not None:
@@ -201,6 +206,8 @@ class Server(TcpWSGIServer):
     """The listening socket and the loop over all connections."""
 
     channel_class = Channel
+    # Still answering, but nobody should send more.
+    draining = False
 
     def __init__(self, app: Any, settings: Settings, listener: socket.socket, connection_limit: int) -> None:
         body_bytes = 2 * settings.max_body_bytes  # what is over the limit by less gets the app's own answer
@@ -245,7 +252,7 @@ class Server(TcpWSGIServer):
         """Replaces waitress's, which at a stop drops what is queued and cuts what runs."""
         while not self._stopping:
             poll2(TURN_SECONDS, self._map)
-        lifecycle.draining = True
+        self.draining = True
         self._turn(self._lame_duck_seconds)
         for _ in range(self.adj.backlog):
             self.handle_accept()  # whom the kernel has let in, it would reset
