@@ -103,6 +103,7 @@ def test_running_and_queued_requests_are_answered_before_the_end(tmp_path: Path)
         time.sleep(0.5)
         assert service.stop() == 0
         assert [answer.result() for answer in answers] == [201] * 6
+        assert not (tmp_path / "todo.db-wal").exists()  # all is in the one file
         join()
 
 
