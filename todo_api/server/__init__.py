@@ -1,6 +1,6 @@
 """The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that run waitress.
 
-`supervisor` forks the workers and replaces them; `worker` serves, drains, and holds all that touches waitress.
+`supervisor` forks the workers and replaces them; `worker` serves and drains; `answers` writes what is answered.
 """
 
 import os
