@@ -105,7 +105,6 @@ class Supervisor:
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
             os._exit(status)  # nothing of the parent's is to be cleaned up here, and no stuck thread waited for
 
     def _bury(self) -> None:
@@ -153,8 +152,9 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """To people, so on standard error: standard output is the log's."""
-    print(text, file=sys.stderr, flush=True)
+    """To people, so on standard error: standard output is the log's. Nobody need be reading."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
