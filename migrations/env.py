@@ -24,6 +24,8 @@ def run(connection: Connection) -> None:
 
 def leave_begin_to_us(connection: Any, record: Any) -> None:
     connection.isolation_level = None
+    # It stays with the file, and is refused while others use it: not a thing for the first requests to do.
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def begin_immediate(connection: Connection) -> None:

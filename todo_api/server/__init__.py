@@ -11,7 +11,6 @@ from pathlib import Path
 
 from todo_api.app import create_app
 from todo_api.config import Settings
-from todo_api.db import db
 from todo_api.server.supervisor import Supervisor, say
 
 BACKLOG = 1024
@@ -51,7 +50,6 @@ def migrated(settings: Settings) -> bool:
         cli.init_app(app)
         with app.app_context():
             command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")
-            db.engine.connect().close()  # sets the journal's mode, for which the file must not be in use
         status = 0
     except BaseException as error:
         reason = next(iter(str(error).splitlines()), "")
