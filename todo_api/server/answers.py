@@ -12,11 +12,6 @@ from todo_api import errors
 class Task(WSGITask):
     """Answers one request by the app."""
 
-    @property
-    def has_body(self) -> bool:
-        """Also false for HEAD, which waitress leaves to the app."""
-        return self.request.command != "HEAD" and bool(super().has_body)
-
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         if self.request.path.startswith("//"):

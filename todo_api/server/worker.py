@@ -128,7 +128,6 @@ class Server(TcpWSGIServer):
             sockets=[listener],
             threads=settings.threads,
             connection_limit=connection_limit,
-            asyncore_use_poll=True,
             channel_timeout=SILENCE_SECONDS,
             cleanup_interval=TURN_SECONDS,
             channel_request_lookahead=1,  # notices who left, so that nobody works for them
@@ -162,7 +161,9 @@ class Server(TcpWSGIServer):
         self.pull_trigger()
 
     def run(self) -> None:
-        """Replaces waitress's, which at a stop drops what is queued and cuts what runs."""
+        """Replaces waitress's, which at a stop drops what is queued and cuts what runs, and whose select() ends the
+        process at the 1024th file.
+        """
         while not self._stopping:
             poll2(TURN_SECONDS, self._map)
         self.draining = True
