@@ -1,16 +1,45 @@
 """How a worker answers, also what waitress itself refuses. Each override says what it replaces."""
 
+from functools import lru_cache
 from typing import Any
 
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 from waitress.utilities import build_http_date
 
 from todo_api import errors
 
 
+@lru_cache(1)
+def http_date(second: int) -> str:
+    text: str = build_http_date(second)
+    return text
+
+
+class Parser(HTTPRequestParser):
+    """Reads one request."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Replaces: half an IPv6 address in the target, or a length of 5,000 digits, was a fault of the server."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            raise ParsingError("malformed") from error
+
+
 class Task(WSGITask):
     """Answers one request by the app."""
+
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        """Replaces: head and body sent in a packet each."""
+        if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
+            super().write(data)
+        else:
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+            self.channel.write_soon(self.build_response_header() + data)
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -47,7 +76,7 @@ class Task(WSGITask):
             lines.append("Connection: close")
         elif self.version == "1.0":
             lines.append("Connection: keep-alive")
-        lines.append(f"Date: {build_http_date(self.start_time)}\r\n\r\n")
+        lines.append(f"Date: {http_date(int(self.start_time))}\r\n\r\n")
         return "\r\n".join(lines).encode("latin-1")
 
 

@@ -1,28 +1,31 @@
 """A worker: waitress, made to drain, to outlast hostile clients, and to answer its own errors as the API does.
 
-All that touches waitress's internals is here and in `answers`, written for the exact version in requirements.txt.
-Each override says what it replaces.
+waitress reads in one thread and answers in others, so each request is handed over twice, which the interpreter lock
+makes dearer than the request itself. Here all threads wait in one epoll: the one that is woken reads, answers and
+sends.
+
+All that touches waitress's internals is here, in `channels` and in `answers`, written for the exact version in
+requirements.txt. Each override says what it replaces.
 """
 
-import contextlib
 import logging
 import resource
+import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import dispatcher, file_dispatcher, poll2
 
 from todo_api.app import create_app
 from todo_api.config import Settings
 from todo_api.db import db
-from todo_api.server.answers import Refusal, Task
+from todo_api.server.channels import Channel
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +38,14 @@ REQUEST_SECONDS = 10
 SILENCE_SECONDS = 30
 # While no connection is free, those that are silent give way sooner.
 SILENCE_SECONDS_WHEN_FULL = 1
+# How often the main thread looks after the connections; and while it waits for them to end.
 TURN_SECONDS = 1
+SHORT_TURN_SECONDS = 0.02
 # For requests that are under way on connections which are open when the listener closes.
 GRACE_SECONDS = 0.2
+# Once: a connection is served by one thread at a time.
+READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
+WRITE = select.EPOLLOUT | select.EPOLLONESHOT
 
 
 def serve(
@@ -70,55 +78,9 @@ def connection_limit(threads: int) -> int:
     return MOST_CONNECTIONS
 
 
-class Channel(HTTPChannel):
-    """One client's connection."""
-
-    task_class = Task
-    error_task_class = Refusal
-
-    # The request that was half read when the server last looked, and since when it is.
-    unfinished: Any = None
-    unfinished_since = 0.0
-    # The request that was refused, while its client is still to read why.
-    refused: Any = None
-
-    def send_continue(self) -> None:
-        """waitress asks also a request without a body to go on, and one it refuses, and then waits for the rest."""
-        if not self.request.completed:
-            super().send_continue()
-
-    def handle_expt(self) -> None:
-        """waitress logs urgent data and leaves it unread, so that the loop spins. HTTP has none."""
-        self.handle_close()
-
-    def handle_close(self) -> None:
-        """waitress closes with a refused request's rest unread, which resets the connection, so that the client loses
-        the answer. We end our side first, and read on until the client ends its own; not for longer than a request
-        may take, since to the server it stays one that is half read.
-        """
-        if self.refused and self.connected and not self.total_outbufs_len:
-            self.request, self.refused = self.refused, None
-            self.received = self._discard
-            self.will_close = False
-            with contextlib.suppress(OSError):
-                self.socket.shutdown(socket.SHUT_WR)
-                return
-        super().handle_close()
-
-    def _discard(self, data: bytes) -> bool:
-        return False
-
-    @property
-    def busy(self) -> bool:
-        """Whether something of a request is yet to be read, done or sent."""
-        half_read = self.request is not None and not self.request.completed
-        return bool(half_read or self.requests or self.total_outbufs_len or self.close_when_flushed)
-
-
 class Server(TcpWSGIServer):
     """The listening socket and the loop over all connections."""
 
-    channel_class = Channel
     # Still answering, but nobody should send more.
     draining = False
 
@@ -128,9 +90,6 @@ class Server(TcpWSGIServer):
             sockets=[listener],
             threads=settings.threads,
             connection_limit=connection_limit,
-            channel_timeout=SILENCE_SECONDS,
-            cleanup_interval=TURN_SECONDS,
-            channel_request_lookahead=1,  # notices who left, so that nobody works for them
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=body_bytes,
             inbuf_overflow=body_bytes + 1,  # in memory: the file system may be read-only
@@ -138,15 +97,13 @@ class Server(TcpWSGIServer):
             log_socket_errors=False,  # clients disconnect
             ident=None,
             expose_tracebacks=False,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # the app reads none
         )
-        threads = ThreadedTaskDispatcher()
-        threads.set_thread_count(settings.threads)
         super().__init__(
             app,
             map={},
             _sock=listener,
-            dispatcher=threads,
+            dispatcher=object(),  # or waitress starts threads of its own
             adj=adjustments,
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
@@ -154,51 +111,97 @@ class Server(TcpWSGIServer):
         self._lame_duck_seconds = settings.lame_duck_seconds
         self._drain_seconds = settings.drain_seconds
         self._stopping = False
+        self._next_maintenance = 0.0
+        self._epoll = select.epoll()
 
     def stop(self, *_: object) -> None:
         """Have run() drain and return. May be called by a signal handler, and again."""
         self._stopping = True
-        self.pull_trigger()
+        self.trigger.pull_trigger()
 
     def run(self) -> None:
         """Replaces waitress's, which at a stop drops what is queued and cuts what runs, and whose select() ends the
-        process at the 1024th file.
+        process at the 1024th file. This thread accepts connections and looks after them; the others serve them.
         """
+        for _ in range(self.adj.threads):
+            threading.Thread(target=self._serve, daemon=True).start()
         while not self._stopping:
             poll2(TURN_SECONDS, self._map)
         self.draining = True
         self._turn(self._lame_duck_seconds)
         for _ in range(self.adj.backlog):
             self.handle_accept()  # whom the kernel has let in, it would reset
-        dispatcher.close(self)  # this socket alone; the loop goes on
-        deadline = time.monotonic() + self._drain_seconds
+        dispatcher.close(self)  # this socket alone
         self._turn(GRACE_SECONDS)
         self._turn(self._drain_seconds - GRACE_SECONDS, while_busy=True)
         if cut := self._busy():
             log.warning("stopped with %d requests unanswered", cut)
-        self.task_dispatcher.shutdown(timeout=max(deadline - time.monotonic(), 0.1))
 
     def _turn(self, seconds: float, *, while_busy: bool = False) -> None:
         """Keep the loop turning."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
-            poll2(min(left, TURN_SECONDS), self._map)
+            poll2(min(left, SHORT_TURN_SECONDS), self._map)
 
     def _busy(self) -> int:
-        return sum(channel.busy for channel in self.active_channels.values())
+        return sum(channel.busy for channel in list(self.active_channels.values()))
+
+    def _serve(self) -> None:
+        """What each thread does."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the main thread
+        while True:
+            for descriptor, events in self._epoll.poll(maxevents=1):
+                channel = self.active_channels.get(descriptor)
+                if channel is not None:
+                    self._let(channel, events)
+
+    def _let(self, channel: Channel, events: int) -> None:
+        try:
+            channel.take_turn(events)
+        except Exception:
+            log.exception("a connection failed")
+            channel.refused = None
+            channel.handle_close()
+
+    def await_turn(self, channel: Channel) -> None:
+        """Have one of the threads told when there is something to do for the channel."""
+        self._epoll.modify(channel.socket, WRITE if channel.total_outbufs_len else READ)
+
+    def add_task(self, channel: Channel) -> None:
+        """Replaces: a request handed over to another thread. The one that reads it goes on with it."""
+
+    def pull_trigger(self) -> None:
+        """Replaces: the loop woken after each answer. No channel waits for the loop."""
+
+    def channel_class(self, *args: Any, **kwargs: Any) -> None:
+        """Replaces: a channel that the loop finds in its map."""
+        channel = Channel(*args, **kwargs)
+        self._epoll.register(channel.socket, READ)
+
+    def readable(self) -> bool:
+        """Whether to accept. Replaces: counts the connections in the loop's map, where ours are not."""
+        now = time.time()
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + TURN_SECONDS
+            self.maintenance(now)
+        return not self._full
+
+    @property
+    def _full(self) -> bool:
+        return len(self.active_channels) >= int(self.adj.connection_limit)
 
     def maintenance(self, now: float) -> None:
         """waitress only closes who is silent; this also closes who takes too long to send a request, and counts
         silence sooner while no connection is free.
         """
-        full = len(self._map) >= self.adj.connection_limit
-        silent_since = now - (SILENCE_SECONDS_WHEN_FULL if full else SILENCE_SECONDS)
-        for channel in self.active_channels.values():
+        silent_since = now - (SILENCE_SECONDS_WHEN_FULL if self._full else SILENCE_SECONDS)
+        for channel in list(self.active_channels.values()):
             if channel.request is not channel.unfinished:
                 channel.unfinished, channel.unfinished_since = channel.request, now
             late = channel.request is not None and channel.unfinished_since < now - REQUEST_SECONDS
-            if not channel.requests and (late or channel.last_activity < silent_since):
-                channel.will_close = True
+            silent = channel.last_activity < silent_since and not channel.unread()
+            if not channel.in_hand and (late or silent):
+                channel.cut()
 
 
 class Lifeline(file_dispatcher):

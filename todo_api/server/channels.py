@@ -1,0 +1,104 @@
+"""One client's connection. Each override says what it replaces."""
+
+import contextlib
+import select
+import socket
+from array import array
+from fcntl import ioctl
+from termios import FIONREAD
+from typing import Any
+
+from waitress.channel import HTTPChannel
+
+from todo_api.server.answers import Parser, Refusal, Task
+
+GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+
+
+class Channel(HTTPChannel):
+    """A connection that whichever thread is told of it serves, one at a time."""
+
+    parser_class = Parser
+    task_class = Task
+    error_task_class = Refusal
+
+    # Whether a thread is at it just now.
+    in_hand = False
+    # The request that was half read when the server last looked, and since when it is.
+    unfinished: Any = None
+    unfinished_since = 0.0
+    # The request that was refused, while its client is still to read why.
+    refused: Any = None
+
+    def add_channel(self, map: Any = None) -> None:
+        """Replaces: entered in the map of which waitress's loop asks every channel at every turn."""
+        self.server.active_channels[self.socket.fileno()] = self
+
+    def del_channel(self, map: Any = None) -> None:
+        """Replaces: taken out of that map as well."""
+        self.server.active_channels.pop(self.socket.fileno(), None)
+
+    def take_turn(self, events: int) -> None:
+        """Read, answer and send what there is."""
+        self.in_hand = True
+        if events & GONE:
+            # Nobody works for a client who left. The price: one that half-closes its side gets no answer.
+            self.refused = None
+            self.handle_close()
+        elif events & select.EPOLLIN:
+            self.handle_read()
+            while self.requests:
+                self.service()
+        if self.connected and self.writable():
+            self.handle_write()
+        self.in_hand = False
+        if self.connected:
+            self.server.await_turn(self)
+
+    def write_soon(self, data: Any) -> int:
+        """Replaces: every answer copied into a buffer first; only what the socket does not take at once goes there."""
+        if self.connected and not self.total_outbufs_len and isinstance(data, bytes):
+            with contextlib.suppress(OSError):  # told of again, and dealt with, where the rest is sent
+                data = data[self.socket.send(data) :]
+        written: int = super().write_soon(data)
+        return written
+
+    def send_continue(self) -> None:
+        """waitress asks also a request without a body to go on, and one it refuses, and then waits for the rest."""
+        if not self.request.completed:
+            super().send_continue()
+
+    def handle_close(self) -> None:
+        """waitress closes with a refused request's rest unread, which resets the connection, so that the client loses
+        the answer. We end our side first, and read on until the client ends its own; not for longer than a request
+        may take, since to the server it stays one that is half read.
+        """
+        if self.refused and self.connected and not self.total_outbufs_len:
+            self.request, self.refused = self.refused, None
+            self.received = self._discard
+            self.will_close = False
+            with contextlib.suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                return
+        super().handle_close()
+
+    def _discard(self, data: bytes) -> bool:
+        return False
+
+    def cut(self) -> None:
+        """End the connection, from any thread: the one that is told of its end closes it."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of a request is yet to be read, done or sent."""
+        half_read = self.request is not None and not self.request.completed
+        return bool(self.in_hand or half_read or self.total_outbufs_len or self.unread())
+
+    def unread(self) -> int:
+        """The bytes that wait in the socket."""
+        size = array("i", [0])
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            ioctl(self.socket, FIONREAD, size)
+        return size[0]
