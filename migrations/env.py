@@ -13,8 +13,15 @@ from todo_api.db import db
 LOCK = 0x746F646F
 
 
+def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compared: Any) -> bool:
+    """Not the tables of others in the same database, such as the identity provider's, nor partitions of ours."""
+    return kind != "table" or not reflected or name in db.metadata.tables
+
+
 def run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=db.metadata, transactional_ddl=True)
+    context.configure(
+        connection=connection, target_metadata=db.metadata, transactional_ddl=True, include_object=is_ours
+    )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Released with the transaction, so that it works through a pooler as well.

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -22,6 +24,10 @@ SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 _PATH = r"[\w.~!$&'()*+,;=:@%/-]*"
 _WEB_URL = re.compile(
     rf"https?://(\[[0-9A-F:.]+\]|[A-Z0-9._-]+)(:[0-9]{{1,5}})?(/{_PATH})?(\?{_PATH})?", re.ASCII | re.IGNORECASE
+)
+# RFC 6454, section 6.2: in small letters, a name in ASCII, without the scheme's own port.
+ORIGIN = re.compile(
+    r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[1-9][0-9]{0,4})?"
 )
 
 
@@ -55,17 +61,16 @@ def _database_url(text: str) -> URL:
     except (ArgumentError, ValueError):
         raise ValueError("is not a database URL") from None
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
+        try:
+            make_dsn(**dict.fromkeys(url.query, ""))
+        except ProgrammingError:  # here, or at every request
+            raise ValueError("has a parameter after its ? that PostgreSQL does not know") from None
         # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
         return url.set(drivername="postgresql+psycopg2")
     if url.drivername != "sqlite":
         raise ValueError("must start with postgres://, postgresql:// or sqlite:///")
-    if (
-        url.host
-        or url.database in {None, "", ":memory:"}
-        or "mode" in url.query
-        or str(url.database).startswith("file:")
-    ):
-        raise ValueError("must name a file, such as sqlite:///todo.db: memory is lost at each stop")
+    if url.host or url.query or url.database in {None, "", ":memory:"} or str(url.database).startswith("file:"):
+        raise ValueError("must name a file and no more, such as sqlite:///todo.db: memory is lost at each stop")
     return url
 
 
@@ -120,8 +125,8 @@ def _origins(text: str) -> tuple[str, ...]:
     for origin in origins:
         if origin == "*":
             raise ValueError("must not hold *, since credentials are allowed: name each origin")
-        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#\[\]*@\\]+?)(:[0-9]{1,5})?", origin):
-            raise ValueError("must hold exact origins: scheme, host and port, no path and no trailing slash")
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError("must hold exact origins as browsers send them: scheme, host and port, no path, no slash")
     return tuple(origins)
 
 
@@ -217,7 +222,11 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
     environment = os.environ if environment is None else environment
     # An empty variable is none, so that one in `.env` still counts; but nobody means an empty secret.
     present = {name: value for name, value in environment.items() if value or name == "BETTER_AUTH_SECRET"}
-    given = {**dotenv_values(env_file, interpolate=False), **present}
+    try:
+        # As `flask` reads it, which puts it into the environment before this is called.
+        given = {**dotenv_values(env_file), **present}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{env_file} cannot be read as UTF-8 text"]) from None
     values: dict[str, Any] = {}
     problems: list[str] = []
     for spec in fields(Settings):

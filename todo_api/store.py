@@ -57,7 +57,8 @@ _delete = delete(Task).where(*_this).returning(Task.id)
 def _list(completed: bool | None, after: bool) -> Select[*tuple[Any, ...]]:
     statement = select(*COLUMNS).where(_mine)
     if completed is not None:
-        statement = statement.where(Task.completed == literal(completed))
+        # Not as a parameter: SQLite has to see which partial index it may take.
+        statement = statement.where(Task.completed if completed else ~Task.completed)
     if after:
         position = tuple_(bindparam("created_at", type_=UTCDateTime), bindparam("id", type_=Task.id.type))
         statement = statement.where(tuple_(Task.created_at, Task.id) < position)

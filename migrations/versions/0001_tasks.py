@@ -26,8 +26,14 @@ def upgrade() -> None:
         sa.CheckConstraint("length(description) <= 1000", name="tasks_description_length"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_tasks_user_id_created_at_id", "tasks", ["user_id", "created_at", "id"])
-    op.create_index("ix_tasks_user_id_completed_created_at_id", "tasks", ["user_id", "completed", "created_at", "id"])
+    order = ["user_id", "created_at", "id"]
+    op.create_index("ix_tasks_all", "tasks", order)
+    for name, on_postgresql, on_sqlite in (
+        ("pending", "NOT completed", "completed = 0"),
+        ("completed", "completed", "completed = 1"),
+    ):
+        where = {"postgresql_where": sa.text(on_postgresql), "sqlite_where": sa.text(on_sqlite)}
+        op.create_index(f"ix_tasks_{name}", "tasks", order, **where)
 
 
 def downgrade() -> None:

@@ -22,15 +22,26 @@ def _no_constant(name: str) -> None:
 _json = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def read_body() -> Any:
-    """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
+def receive_body() -> bytes:
+    """The body as it came; nothing where there is none. Raises ApiError 415, or 413."""
     if not request.content_length and "Transfer-Encoding" not in request.headers:
-        raise InvalidInput("body", [("", errors.MISSING)])
+        return b""
     if request.mimetype != "application/json" or "Content-Encoding" in request.headers:
         raise ApiError(415)
+    received = request.get_data(cache=False)
+    if request.content_length is None:
+        request.stream.read(1)  # a chunked body past the limit has just been cut off: one byte more is 413
+    return received
+
+
+def read_body() -> Any:
+    """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
+    received = receive_body()
+    if not received:
+        raise InvalidInput("body", [("", errors.MISSING)])
     try:
         # Also past reason: nesting that exhausts the stack, and integers past Python's limit of digits.
-        body = _json.decode(request.get_data(cache=False).decode())
+        body = _json.decode(received.decode())
     except (ValueError, RecursionError):
         raise InvalidInput("body", [("", errors.JSON_INVALID)]) from None
     if not isinstance(body, dict):
@@ -63,7 +74,7 @@ class Arguments:
         name = "body" if location == "json" else location
         fields = [(attribute, field.data_key or attribute, field) for attribute, field in schema().fields.items()]
 
-        def load() -> dict[str, Any]:
+        def load(body_follows: bool) -> dict[str, Any]:
             given = read()
             loaded: dict[str, Any] = {}
             problems: list[tuple[str, Problem]] = []
@@ -76,18 +87,22 @@ class Arguments:
                     if value is not missing:
                         loaded[attribute] = value
             if problems:
+                if body_follows:
+                    receive_body()  # 415 and 413 come before what is wrong with the path
                 raise InvalidInput(name, problems)
             return loaded
 
         def decorator(documented: View) -> View:
             view: View = documented.__wrapped__  # type: ignore[attr-defined]
+            body_follows = getattr(view, "takes_body", False)
 
             @wraps(documented)
             def wrapper(*args: Any, **path: Any) -> Response:
                 if location == "path":
-                    return view(*args, **{**path, **load()})
-                return view(*args, load(), **path)
+                    return view(*args, **{**path, **load(body_follows)})
+                return view(*args, load(body_follows), **path)
 
+            wrapper.takes_body = body_follows or location == "json"  # type: ignore[attr-defined]
             return wrapper
 
         return decorator
