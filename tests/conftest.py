@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from tests.live import ROOT, free_port, running
-from tests.support import SECRET, Postgres, disposed, make_app, migrated, needs, running_postgres, sqlite_url
+from tests.support import SECRET, Postgres, disposed, empty, make_app, migrated, needs, running_postgres, sqlite_url
 from todo_api import auth
-from todo_api.db import db
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +34,17 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         server: Postgres = request.getfixturevalue("postgres")
         with server.database() as url:
             migrated(make_app(url))
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
+    """A database of the test's own without a schema, on each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        with server.database() as url:
             yield url
 
 
@@ -88,12 +98,7 @@ def node_tools() -> Path:
 @pytest.fixture
 def app(session_app: Flask) -> Flask:
     """The app with the settings of the tests, on an empty database."""
-    with session_app.app_context(), db.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("TRUNCATE tasks RESTART IDENTITY"))
-        else:
-            connection.execute(text("DELETE FROM tasks"))
-            connection.execute(text("DELETE FROM sqlite_sequence"))
+    empty(session_app)
     return session_app
 
 

@@ -13,7 +13,7 @@ import flask_migrate
 import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 from werkzeug.test import TestResponse
 
 from todo_api import cli
@@ -35,6 +35,16 @@ def migrated(app: Flask) -> Flask:
     with app.app_context():
         flask_migrate.upgrade()
     return app
+
+
+def empty(app: Flask) -> None:
+    """Take all tasks out of its database; the next id is 1 again."""
+    with app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("TRUNCATE tasks RESTART IDENTITY"))
+        else:
+            connection.execute(text("DELETE FROM tasks"))
+            connection.execute(text("DELETE FROM sqlite_sequence"))
 
 
 def assert_error(response: TestResponse, status: int, detail: str) -> None:

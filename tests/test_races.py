@@ -1,0 +1,78 @@
+"""Requests at the same time: nothing is lost, nothing is done twice."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+TASKS = "/api/alice/tasks"
+THREADS = 8
+
+ClientOf = Callable[[str], FlaskClient]
+
+
+def at_once(
+    client_of: ClientOf, *requests: Callable[[FlaskClient, int], TestResponse], times: int
+) -> list[TestResponse]:
+    """The answers of each request `times` times, over eight threads that start together."""
+    start = threading.Barrier(THREADS)
+
+    def work(number: int) -> list[TestResponse]:
+        client, send = client_of("alice"), requests[number % len(requests)]
+        start.wait()
+        return [send(client, turn) for turn in range(times * len(requests) // THREADS)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [response for responses in pool.map(work, range(THREADS)) for response in responses]
+
+
+def test_200_parallel_toggles_flip_200_times(client_of: ClientOf, alice: FlaskClient) -> None:
+    alice.post(TASKS, json={"title": "x"})
+    answers = at_once(client_of, lambda client, turn: client.patch(f"{TASKS}/1/complete"), times=200)
+    assert [response.status_code for response in answers] == [200] * 200
+    # In the order of the database, which the times tell, each found what the one before had left.
+    in_order = sorted((response.json for response in answers), key=lambda task: task["updated_at"])
+    assert [task["completed"] for task in in_order] == [True, False] * 100
+    assert len({task["updated_at"] for task in in_order}) == 200
+    assert alice.get(f"{TASKS}/1").json == in_order[-1]
+
+
+def test_writers_of_different_fields_never_overwrite_each_other(client_of: ClientOf, alice: FlaskClient) -> None:
+    alice.post(TASKS, json={"title": "x"})
+    answers = at_once(
+        client_of,
+        lambda client, turn: client.put(f"{TASKS}/1", json={"title": f"title {turn}"}),
+        lambda client, turn: client.put(f"{TASKS}/1", json={"description": f"description {turn}"}),
+        times=80,
+    )
+    assert [response.status_code for response in answers] == [200] * 160
+    in_order = sorted((response.json for response in answers), key=lambda task: task["updated_at"])
+    for before, after in pairwise(in_order):
+        # Each update changed one field or, to the same value, none, and kept what the other writers had written.
+        assert before["title"] == after["title"] or before["description"] == after["description"]
+    assert len({task["updated_at"] for task in in_order}) == 160
+    assert alice.get(f"{TASKS}/1").json == in_order[-1]
+
+
+def test_one_of_eight_deletes_wins(client_of: ClientOf, alice: FlaskClient) -> None:
+    for number in range(1, 6):
+        alice.post(TASKS, json={"title": "x"})
+        answers = at_once(client_of, lambda client, turn, path=f"{TASKS}/{number}": client.delete(path), times=THREADS)
+        assert sorted(response.status_code for response in answers) == [204] + [404] * 7
+
+
+def test_eight_threads_that_write_all_succeed(client_of: ClientOf, alice: FlaskClient) -> None:
+    def write(client: FlaskClient, turn: int) -> TestResponse:
+        location = client.post(TASKS, json={"title": "x"}).headers["Location"]
+        client.put(location, json={"title": "y"})
+        client.get(TASKS)
+        return client.patch(f"{location}/complete")
+
+    answers = at_once(client_of, write, times=160)
+    assert [response.status_code for response in answers] == [200] * 160
+    tasks = alice.get(TASKS).json
+    assert sorted(task["id"] for task in tasks) == list(range(1, 161))
+    assert {(task["title"], task["completed"]) for task in tasks} == {("y", True)}

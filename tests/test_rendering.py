@@ -1,0 +1,32 @@
+"""The fast rendering of rows and the documented schema make the same JSON."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from todo_api.schemas import TaskSchema
+from todo_api.schemas.rows import task_json, tasks_json
+from todo_api.store import COLUMNS
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+# Half of them whole seconds, which orjson alone would write without a fraction.
+times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12,
+31)) | st.datetimes().map(lambda at: at.replace(microsecond=0))  # fmt: skip
+rows = st.tuples(st.integers(1, 2**63 - 1), texts, texts, st.none() | texts, st.booleans(), times, times)
+
+
+def dumped(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(st.lists(rows, max_size=4))
+@settings(max_examples=150, derandomize=True, deadline=None)
+def test_rows_are_rendered_as_the_schema_dumps_them(found: list[tuple[Any, ...]]) -> None:
+    tasks = [dict(zip((column.key for column in COLUMNS), row, strict=True)) for row in found]
+    assert tasks_json(found) == dumped(TaskSchema(many=True).dump(tasks))
+    for row, task in zip(found, tasks, strict=True):
+        assert task_json(row) == dumped(TaskSchema().dump(task))
+        assert list(json.loads(task_json(row))) == list(TaskSchema().fields)
