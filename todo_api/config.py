@@ -18,6 +18,9 @@ from sqlalchemy.exc import ArgumentError
 SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
+# What connecting and one statement may take together, so that with a second for a connection from the pool and for the
+# statement's end a request is answered within ten.
+DATABASE_SECONDS = 8
 # RFC 7518, section 3.2: the key is at least as long as the hash.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 # What may stand in a request's first line. No user and password: they would end up in logs, and key sets are public.
@@ -102,6 +105,12 @@ def _algorithm(text: str) -> str:
     return text
 
 
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{16,}", text):
+        raise ValueError("must be at least 16 characters of printable ASCII")
+    return text
+
+
 def _names(text: str) -> tuple[str, ...]:
     """One string, or a JSON list of strings."""
     if not text.startswith("["):
@@ -167,7 +176,7 @@ class Settings:
     web_concurrency: int | None = setting(
         None, _whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
     )
-    threads: int = setting(8, _whole_number(1, 256), "threads of a worker; its connection pool is as large")
+    threads: int = setting(8, _whole_number(1, 256), "threads of a worker; its pool has two connections fewer")
     lame_duck_seconds: int = setting(
         2, _whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
     )
@@ -175,9 +184,21 @@ class Settings:
         6, _whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
     )
     max_body_bytes: int = setting(1024 * 1024, _whole_number(1024, 2**30), "a larger request body is refused (413)")
-    db_connect_timeout_seconds: int = setting(3, _whole_number(1, 60), "limit for connecting to PostgreSQL")
-    db_lock_timeout_seconds: int = setting(2, _whole_number(1, 60), "limit for waiting for a lock")
-    db_statement_timeout_seconds: int = setting(4, _whole_number(1, 60), "limit for one statement")
+    db_connect_timeout_seconds: int = setting(
+        3, _whole_number(1, DATABASE_SECONDS), "limit for connecting to PostgreSQL"
+    )
+    db_lock_timeout_seconds: int = setting(2, _whole_number(1, DATABASE_SECONDS), "limit for waiting for a lock")
+    db_statement_timeout_seconds: int = setting(
+        4,
+        _whole_number(1, DATABASE_SECONDS),
+        f"limit for one statement; with the one for connecting at most {DATABASE_SECONDS}",
+    )
+    metrics_token: str | None = setting(
+        None,
+        _token,
+        "the bearer token that opens `/metrics`, at least 16 characters; unset: there is none",
+        secret=True,
+    )
 
     @property
     def uses_sqlite(self) -> bool:
@@ -238,6 +259,7 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
             except ValueError as error:
                 problems.append(f"{name} {error}")
     problems += _authentication_problems(given, values)
+    problems += _time_limit_problems(values)
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
@@ -267,3 +289,13 @@ def _authentication_problems(given: Mapping[str, str | None], values: Mapping[st
         missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
         problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]
     return problems
+
+
+def _time_limit_problems(values: Mapping[str, Any]) -> list[str]:
+    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
+    if sum(values.get(name, getattr(Settings, name)) for name in names) <= DATABASE_SECONDS:
+        return []
+    return [
+        f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
+        " a request is answered within ten seconds"
+    ]

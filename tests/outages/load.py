@@ -1,0 +1,111 @@
+"""Load on a service whose database fails, and what became of each request."""
+
+import threading
+import time
+from typing import Any
+
+from tests.outages.databases import Cluster
+from tests.outages.service import Client, bearer
+
+UNAVAILABLE = {"detail": "Service Unavailable", "status_code": 503}
+
+
+def _titles(cluster: Cluster) -> set[str]:
+    return {title for (title,) in cluster.query("SELECT title FROM tasks")}
+
+
+class Load:
+    """Clients that create and list tasks without a pause, and another that asks for `/health`; every answer is kept."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._port = port
+        self._stop = threading.Event()
+        self.answers: list[tuple[float, int, float]] = []  # when it came, its status, and the seconds it took
+        self.health: list[float] = []
+        self.wrong: list[Any] = []
+        self.created: dict[str, int] = {}
+        self.in_doubt: set[str] = set()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
+        self._threads.append(threading.Thread(target=self._watch))
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def slowest(self) -> float:
+        return max(seconds for _, _, seconds in self.answers)
+
+    def first_success_after(self, moment: float) -> float:
+        """Seconds from that moment (monotonic) to the first request that was begun later and succeeded."""
+        return min(
+            (at - moment for at, status, seconds in self.answers if status < 300 and at - seconds >= moment),
+            default=float("inf"),
+        )
+
+    def lost(self, cluster: Cluster) -> set[str]:
+        """What was acknowledged and is not stored."""
+        return set(self.created) - _titles(cluster)
+
+    def in_doubt_and_stored(self, cluster: Cluster) -> set[str]:
+        return self.in_doubt & _titles(cluster)
+
+    def assert_nothing_lost_nor_wrong(self, cluster: Cluster) -> None:
+        assert self.wrong == []
+        assert self.slowest < 10
+        # The soak holds it to one second; here the clients and whatever else runs take their share of the processors.
+        assert max(self.health) < 2
+        assert self.lost(cluster) == set()
+        assert _titles(cluster) <= set(self.created) | self.in_doubt
+
+    def _run(self, number: int) -> None:
+        headers, path = bearer(f"user-{number}"), f"/api/user-{number}/tasks"
+        count = 0
+        while not self._stop.is_set():
+            count += 1
+            title = f"{number}-{count}" if count % 2 else None
+            start = time.monotonic()
+            client = Client(self._port)
+            try:
+                if title:
+                    status, body, found = client.request("POST", path, {"title": title}, headers)
+                else:
+                    status, body, found = client.request("GET", f"{path}?limit=5", None, headers)
+            except OSError as error:
+                self.wrong.append(repr(error))
+                continue
+            finally:
+                client.close()
+            self.answers.append((time.monotonic(), status, time.monotonic() - start))
+            if status == 503:
+                if (body, found.get("retry-after")) != (UNAVAILABLE, "1"):
+                    self.wrong.append((status, body, found))
+                if title:
+                    self.in_doubt.add(title)
+                self._stop.wait(0.1)
+            elif status == 201:
+                self.created[title or ""] = body["id"]
+            elif status != 200:
+                self.wrong.append((status, body))
+            self._stop.wait(0.01)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.1):
+            start = time.monotonic()
+            client = Client(self._port)
+            try:
+                status, _, _ = client.request("GET", "/health")
+            except OSError as error:
+                self.wrong.append(("/health", repr(error)))
+                continue
+            finally:
+                client.close()
+            self.health.append(time.monotonic() - start)
+            if status != 200:
+                self.wrong.append(("/health", status))

@@ -1,0 +1,82 @@
+"""Restarts of every kind under load, and what they cost: `python -m tests.soak.faults [rounds]`, some minutes.
+
+Prints a line for each kind and exits 1 if anything acknowledged was lost, anything but 503 was answered, or a limit
+was passed: 10 s a request, 1 s for `/health`, 1 s (2 s behind PgBouncer) until it serves again.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from tests.outages import CLIENTS, Cluster, Load, Proxy, running_cluster, running_pgbouncer, running_service
+
+
+def frozen(cluster: Cluster, proxy: Proxy) -> None:
+    cluster.freeze()
+    time.sleep(8)
+    cluster.thaw()
+
+
+def cut_off(cluster: Cluster, proxy: Proxy) -> None:
+    proxy.stall()
+    time.sleep(8)
+    proxy.heal()
+
+
+def stopped(cluster: Cluster, proxy: Proxy) -> None:
+    cluster.stop()
+    time.sleep(3)
+    cluster.start()
+
+
+KINDS: dict[str, Callable[[Cluster, Proxy], None]] = {
+    "fast restart": lambda cluster, proxy: cluster.restart("fast"),
+    "immediate restart": lambda cluster, proxy: cluster.restart("immediate"),
+    "stopped for 3 s": stopped,
+    "frozen for 8 s": frozen,
+    "cut off for 8 s": cut_off,
+}
+
+
+def soak(name: str, fault: Callable[[Cluster, Proxy], None], rounds: int, limit: float, stack: ExitStack) -> bool:
+    cluster = stack.enter_context(running_cluster())
+    proxy = Proxy(cluster.port)
+    stack.callback(proxy.close)
+    url = cluster.url.set(port=proxy.port)
+    if name.endswith("PgBouncer"):
+        url = stack.enter_context(running_pgbouncer(cluster, proxy.port))
+    service = stack.enter_context(running_service(url, WEB_CONCURRENCY="2"))
+    recovery = []
+    with Load(service.port, CLIENTS) as load:
+        for _ in range(rounds):
+            time.sleep(1)
+            fault(cluster, proxy)
+            back = time.monotonic()
+            time.sleep(3)
+            recovery.append(load.first_success_after(back))
+    lost, stored = load.lost(cluster), load.in_doubt_and_stored(cluster)
+    print(
+        f"{name:30} {rounds} times: {len(load.answers)} answers, {len(load.created)} acknowledged, {len(lost)} lost, "
+        f"{len(stored)} stored but unanswered, {len(load.wrong)} wrong, slowest {load.slowest:.1f} s, "
+        f"/health {max(load.health):.2f} s, back after {max(recovery):.2f} s",
+        flush=True,
+    )
+    for wrong in load.wrong[:3]:
+        print("   ", wrong)
+    return not lost and not load.wrong and load.slowest < 10 and max(load.health) < 1 and max(recovery) < limit
+
+
+def main(rounds: int) -> int:
+    logging.disable(logging.INFO)  # of the migrations
+    good = True
+    for pooler, limit in (("", 1.0), (" behind PgBouncer", 2.0)):
+        for name, fault in KINDS.items():
+            with ExitStack() as stack:
+                good &= soak(name + pooler, fault, rounds, limit, stack)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
