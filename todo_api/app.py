@@ -1,16 +1,20 @@
 """The application factory: the only place that knows every part."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any
 
 from flask import Flask, Request, Response, request
 from flask_cors.core import get_cors_options, set_cors_headers
 from werkzeug.routing import MapAdapter
 
-from todo_api import api, auth, db, errors
+from todo_api import api, auth, db, errors, logs, metrics
 from todo_api.config import Settings, read_settings
 from todo_api.resources import health, index, tasks
+
+log = logging.getLogger(__name__)
 
 # How long a browser remembers what a preflight allowed.
 PREFLIGHT_SECONDS = 600
@@ -33,6 +37,14 @@ class App(Flask):
             return None
         return MapAdapter(self.url_map, "", "/", None, "http", request.path, request.method)
 
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ[logs.STARTED] = perf_counter()
+        return super().wsgi_app(environ, start_response)
+
+    def log_exception(self, exc_info: Any) -> None:
+        # Without the path, as Flask has it: that names a user.
+        log.error("unhandled exception", exc_info=exc_info)
+
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI app. Reads the settings unless given; touches no database and migrates none. Raises SettingsError."""
@@ -40,9 +52,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = App("todo_api", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    logs.init_app(app, settings)
     errors.init_app(app)
     db.init_app(app, settings)
     auth.init_app(app, settings)
+    metrics.init_app(app, settings)
     documented = api.init_app(app)
     documented.register_blueprint(tasks.blp)
     documented.register_blueprint(health.blp)

@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+from todo_api import metrics
 from todo_api.app import create_app
 from todo_api.config import Settings
 from todo_api.server.supervisor import Supervisor, say
@@ -27,6 +28,7 @@ def serve(settings: Settings) -> int:
     if settings.uses_sqlite and not migrated(settings):
         return 1
     say(greeting(settings))
+    metrics.prepare(settings)
     return Supervisor(listener, settings).run()
 
 

@@ -15,6 +15,7 @@ from operator import setitem
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from todo_api import metrics
 from todo_api.config import Settings
 from todo_api.server import worker
 
@@ -94,6 +95,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to us as well; the parent stops us
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.close(self._lifeline_end)
+            metrics.worker(number)
             worker.serve(
                 self._settings,
                 self._listener,

@@ -22,9 +22,9 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher, file_dispatcher, poll2
 
+from todo_api import db
 from todo_api.app import create_app
 from todo_api.config import Settings
-from todo_api.db import db
 from todo_api.server.channels import Channel
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def serve(
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # each request that waits for a thread is no news
+    db.bound_waits(settings)
     app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
     app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
@@ -61,7 +62,7 @@ def serve(
     ready()
     server.run()
     with app.app_context():
-        db.engine.dispose()  # so that SQLite leaves one file
+        db.database().pool.dispose()  # so that SQLite leaves one file
 
 
 def connection_limit(threads: int) -> int:

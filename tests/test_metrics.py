@@ -1,0 +1,146 @@
+"""`/metrics`: closed unless asked for, right over several workers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support import assert_error, make_app, migrated, sqlite_url
+from todo_api import auth
+from todo_api.config import SettingsError, read_settings
+
+TOKEN = "a-token-for-the-metrics"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def numbers(text: str) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and the values of its labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Flask:
+    return migrated(make_app(sqlite_url(tmp_path), metrics_token=TOKEN))
+
+
+def test_there_are_none_unless_a_token_is_set(anonymous: FlaskClient) -> None:
+    assert_error(anonymous.get("/metrics", headers=BEARER), 404, "Not Found")
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ä", TOKEN])
+def test_without_the_token_it_is_401(measured: Flask, given: str | None) -> None:
+    headers = {} if given is None else {"Authorization": given}
+    response = measured.test_client().get("/metrics", headers=headers)
+    assert_error(response, 401, "Not authenticated")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_short_token_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match="METRICS_TOKEN must be at least 16 characters"):
+        read_settings({"METRICS_TOKEN": "short"}, env_file="")
+
+
+def test_requests_are_counted_and_timed_by_template_not_by_path(measured: Flask) -> None:
+    client = measured.test_client()
+    headers = {"Authorization": f"Bearer {auth.verifier(measured).sign('alice', 60)}"}
+    for title in ("One", "Two", ""):
+        client.post("/api/alice/tasks", json={"title": title}, headers=headers)
+    client.get("/alice/secret")
+    client.open("/health", method="BREW")
+    response = client.get("/metrics", headers=BEARER)
+    assert response.content_type.startswith("text/plain; version=")
+    found = numbers(response.text)
+    route = "/api/<user_id>/tasks"
+    assert found["todo_requests_total", "POST", route, "201"] == 2
+    assert found["todo_requests_total", "POST", route, "422"] == 1
+    assert found["todo_requests_total", "GET", "", "404"] == 1
+    assert found["todo_requests_total", "other", "", "405"] == 1
+    assert found["todo_request_duration_seconds_count", "POST", route] == 3
+    assert found["todo_request_duration_seconds_bucket", "+Inf", "POST", route] == 3
+    assert found["todo_requests_in_flight",] == 1  # this one
+    assert found["todo_db_connections_in_use",] == 0
+    assert found["todo_db_connections_max",] == 6
+    assert "alice" not in response.text
+
+
+def test_fetches_of_the_key_set_are_counted(measured: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = measured.test_client()
+    fetches = {"ok": 0, "failed": 0}
+    monkeypatch.setattr(auth.verifier(measured), "fetches", fetches, raising=False)
+    fetches.update(ok=2, failed=1)
+    client.get("/health")
+    client.get("/health")
+    found = numbers(client.get("/metrics", headers=BEARER).text)
+    assert (found["todo_jwks_fetches_total", "ok"], found["todo_jwks_fetches_total", "failed"]) == (2, 1)
+
+
+def test_nothing_is_imported_for_them_unless_a_token_is_set(tmp_path: Path) -> None:
+    program = "import sys, wsgi; print('prometheus_client' in sys.modules)"
+    assert run_python(program, tmp_path).stdout == "False\n"
+    assert run_python(program, tmp_path, METRICS_TOKEN=TOKEN).stdout == "True\n"
+
+
+def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(tmp_path: Path) -> None:
+    program = f"""
+        import json, os, sys
+        from tests.support import make_app, settings
+        from todo_api import metrics
+
+        chosen = settings("sqlite:///{tmp_path}/todo.db", metrics_token="{TOKEN}")
+        metrics.prepare(chosen)
+        folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+        def worker(slot, work):
+            if child := os.fork():
+                assert os.waitpid(child, 0)[1] == 0
+                return
+            metrics.worker(slot)
+            work(make_app(chosen.database_url, metrics_token=chosen.metrics_token))
+            os._exit(1)
+
+        def die_within_a_request(app):
+            app.add_url_rule("/die", view_func=lambda: os._exit(0))
+            app.test_client().get("/health")
+            app.test_client().get("/die")
+
+        def show(app):
+            text = app.test_client().get("/metrics", headers={BEARER}).text
+            print(json.dumps([text, folder, os.listdir(folder)]), file=sys.stderr, flush=True)
+            os._exit(0)
+
+        for slot in (0, 1, 1):
+            worker(slot, die_within_a_request)
+        worker(0, show)
+    """
+    text, folder, files = json.loads(run_python(dedent(program), tmp_path).stderr)
+    found = numbers(text)
+    assert found["todo_requests_total", "GET", "/health", "200"] == 3
+    # Worker 1 died within a request, and this one is worker 0's.
+    assert found["todo_requests_in_flight",] == 2
+    assert found["todo_db_connections_max",] == 12
+    assert {name.rpartition("_")[2] for name in files} == {"0.db", "1.db"}
+    assert not Path(folder).exists()
+
+
+def run_python(program: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
