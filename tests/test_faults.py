@@ -61,6 +61,14 @@ def test_a_restart_costs_nothing_but_503s_and_is_over_with_it(cluster: Cluster, 
     load.assert_nothing_lost_nor_wrong(cluster)
 
 
+def test_a_restart_while_nobody_asks_costs_nothing(cluster: Cluster, service: Service) -> None:
+    with Load(service.port, CLIENTS):
+        time.sleep(0.3)
+    cluster.restart()
+    with ThreadPoolExecutor(CLIENTS) as executor:
+        assert set(executor.map(lambda _: service.status("/api/alice/tasks"), range(CLIENTS))) == {200}
+
+
 def test_a_stopped_database_is_503_at_once_and_what_needs_none_is_answered(cluster: Cluster, service: Service) -> None:
     cluster.stop()
     try:
