@@ -1,8 +1,8 @@
 """The WSGI app for any server; `python wsgi.py` is the production server."""
 
+import select
 import sys
 
-from todo_api import server
 from todo_api.app import create_app
 from todo_api.config import Settings, SettingsError, read_settings
 
@@ -16,6 +16,10 @@ def settings_or_exit() -> Settings:
 
 
 if __name__ == "__main__":
+    if not hasattr(select, "epoll"):
+        sys.exit("The server needs Linux: elsewhere run its container, or `flask --app wsgi db upgrade` and `… run`.")
+    from todo_api import server
+
     sys.exit(server.serve(settings_or_exit()))
 else:
     # Here, since it imports what no request needs.

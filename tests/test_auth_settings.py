@@ -97,10 +97,8 @@ def test_a_secret_and_a_key_set_stop_the_start(name: str) -> None:
     assert problems(**given) == [f"BETTER_AUTH_SECRET and {name} are both set: tokens are verified in one way"]
 
 
-def test_an_algorithm_and_a_key_set_stop_the_start() -> None:
-    assert problems(BETTER_AUTH_URL=URL, JWT_ALGORITHM="HS256") == [
-        "JWT_ALGORITHM and BETTER_AUTH_URL are both set: a published key names its own algorithm"
-    ]
+def test_the_algorithm_of_a_shared_secret_may_stay_set_beside_a_key_set() -> None:
+    assert read(BETTER_AUTH_URL=URL, JWT_ALGORITHM="HS256").jwks_url
 
 
 def test_a_key_set_alone_does_not_tell_issuer_and_audience() -> None:

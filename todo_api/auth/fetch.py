@@ -12,7 +12,7 @@ import time
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from todo_api.config import origin, web_url
+from todo_api.config.casts import origin, web_url
 
 REDIRECTS = {301, 302, 303, 307, 308}
 MAX_REDIRECTS = 3

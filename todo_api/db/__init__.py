@@ -29,8 +29,6 @@ __all__ = ["EPOCH", "MICROSECOND", "Base", "Row", "UTCDateTime", "Unavailable", 
 SQLITE_BUSY_SECONDS = 8
 # Shorter than the five minutes after which a serverless PostgreSQL sleeps.
 POOL_RECYCLE_SECONDS = 240
-# However long the others wait for the database, one thread is free for what needs none, and one for `/health/db`.
-SPARE_THREADS = 2
 
 
 class Base(DeclarativeBase):
@@ -85,7 +83,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     pool = QueuePool(
         connect,
-        pool_size=max(1, settings.threads - SPARE_THREADS),
+        pool_size=settings.threads,
         max_overflow=0,
         timeout=POOL_WAIT_SECONDS,
         recycle=-1 if sqlite else POOL_RECYCLE_SECONDS,

@@ -10,8 +10,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 log = logging.getLogger(__package__)
 
 MIGRATE_COMMAND = "flask --app wsgi db upgrade"
-# A request that waits this long for a connection, while all the others are in use and none comes back, gives up.
+# A request that waits this long for a connection, while all are in use and the database answers nobody, gives up.
 POOL_WAIT_SECONDS = 0.5
+# It gives up after this time in any case.
+LONGEST_POOL_WAIT_SECONDS = 1
 # Between two requests that try a database which hangs: it is in use again within a second of its return.
 PROBE_SECONDS = 0.8
 # Between two lines about the same kind of error.
@@ -50,6 +52,11 @@ class Availability:
                     raise Unavailable
                 self._next_probe = now + PROBE_SECONDS
         return now
+
+    def worth_waiting(self, entered: float) -> bool:
+        """Whether one that entered at that time should go on waiting for a connection."""
+        now = monotonic()
+        return now - self._answered < POOL_WAIT_SECONDS and now - entered < LONGEST_POOL_WAIT_SECONDS
 
     def answered(self) -> None:
         # Without the lock, since every statement passes here.

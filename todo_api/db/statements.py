@@ -8,6 +8,7 @@ import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Dialect, Executable
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import Pool, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -59,7 +60,7 @@ class Statement:
         entered = self._availability.enter()
         connection: PoolProxiedConnection | None = None
         try:
-            connection = self._pool.connect()
+            connection = self._connection(entered)
             cursor = connection.cursor()
             cursor.execute(self._sql, self._bound(parameters))
             rows: list[Row] = cursor.fetchall()  # type: ignore[assignment]
@@ -70,6 +71,15 @@ class Statement:
         if self._result:
             return [self._read(row) for row in rows]
         return rows
+
+    def _connection(self, entered: float) -> PoolProxiedConnection:
+        """A connection, waited for as long as others come back: when none does, the database hangs."""
+        while True:
+            try:
+                return self._pool.connect()
+            except PoolTimeout:
+                if not self._availability.worth_waiting(entered):
+                    raise
 
     def _bound(self, parameters: Mapping[str, Any]) -> Any:
         if self._defaults:

@@ -95,6 +95,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to us as well; the parent stops us
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.close(self._lifeline_end)
+            self._pin(number)
             metrics.worker(number)
             worker.serve(
                 self._settings,
@@ -108,6 +109,17 @@ class Supervisor:
             traceback.print_exc()
         finally:
             os._exit(status)  # nothing of the parent's is to be cleaned up here, and no stuck thread waited for
+
+    def _pin(self, number: int) -> None:
+        """Keep this worker on one CPU, so that its threads do not hand the interpreter lock over between several.
+
+        Of a CPU set smaller than the host, which nobody else may use, each worker takes its own. Elsewhere a neighbour
+        may have chosen the same CPU, so it has to be asked for.
+        """
+        cpus = sorted(os.sched_getaffinity(0))
+        wanted = self._settings.pin_workers
+        if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
+            os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
     def _bury(self) -> None:
         """Take note of each child that ended; a process with id 1 has others than workers, too."""

@@ -30,7 +30,7 @@ from todo_api.server.channels import Channel
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 2000
-# File descriptors that are no client's: database connections (a thread's each) and some for everything else.
+# File descriptors that are no client's: database connections (one a thread) and some for everything else.
 OTHER_FILES = 64
 HEADER_BYTES = 32 * 1024
 # A request has to arrive within this time, and nobody may be silent for longer than that.
@@ -38,6 +38,8 @@ REQUEST_SECONDS = 10
 SILENCE_SECONDS = 30
 # While no connection is free, those that are silent give way sooner.
 SILENCE_SECONDS_WHEN_FULL = 1
+# However many wait for the database, one thread is free for what needs none, and one for `/health/db`.
+SPARE_THREADS = 2
 # How often the main thread looks after the connections; and while it waits for them to end.
 TURN_SECONDS = 1
 SHORT_TURN_SECONDS = 0.02
@@ -89,7 +91,7 @@ class Server(TcpWSGIServer):
         body_bytes = 2 * settings.max_body_bytes  # what is over the limit by less gets the app's own answer
         adjustments = Adjustments(
             sockets=[listener],
-            threads=settings.threads,
+            threads=settings.threads + SPARE_THREADS,
             connection_limit=connection_limit,
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=body_bytes,
