@@ -89,6 +89,15 @@ class Postgres:
         finally:
             connection.close()
 
+    def server_pid(self) -> int:
+        """The server's own process, parent of all its others; it must run on this machine."""
+        connection = psycopg2.connect(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        try:
+            stat = Path(f"/proc/{connection.info.backend_pid}/stat").read_text()
+        finally:
+            connection.close()
+        return int(stat.rpartition(")")[2].split()[1])
+
     @contextmanager
     def database(self, template: str = "template1") -> Iterator[URL]:
         """A database of one's own, dropped afterwards."""

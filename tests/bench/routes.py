@@ -1,0 +1,170 @@
+"""The kinds of request, the rows they need, and wrk, which sends them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import jwt
+
+from tests.bench.servers import Server, cpu_seconds
+from tests.support import SECRET, Postgres
+
+CONNECTIONS = 16
+# Ids of one length keep the answers of a kind at one length: those filled in, those assigned, those to be deleted.
+FILLED, ASSIGNED, DELETED = 1_000_000, 10_000_000, 20_000_000
+OWNERS = {"list20": 20, "list100": 100, "list1000": 1000, "reader": 1000, "writer": 10_000, "other": 100_000}
+# More than any server here can delete.
+DELETES_A_SECOND = 15_000
+TASK = json.dumps({"title": "Buy milk, bread and eggs", "description": "Two litres; the dark one; ten of them"})
+
+
+def first_id(user: str) -> int:
+    """The id of a user's first task: they are filled in in that order."""
+    users = list(OWNERS)
+    return FILLED + sum(OWNERS[before] for before in users[: users.index(user)])
+
+
+class Route(NamedTuple):
+    """A kind of request: `%d` in its path goes round `ids` ids from `first` on; `tasks` is the length of a list."""
+
+    name: str
+    method: str
+    path: str
+    user: str = ""
+    status: int = 200
+    body: str = ""
+    tasks: int | None = None
+    first: int = 0
+    ids: int = 1
+
+    def headers(self) -> dict[str, str]:
+        token = jwt.encode({"sub": self.user, "exp": int(time.time()) + 86400}, SECRET, "HS256")
+        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+
+def _on_tasks(name: str, method: str, user: str, path: str = "", body: str = "") -> Route:
+    route = Route(name, method, f"/api/{user}/tasks/%d{path}", user, body=body)
+    return route._replace(first=first_id(user), ids=OWNERS[user])
+
+
+ROUTES = {
+    route.name: route
+    for route in [
+        Route("health", "GET", "/health"),
+        _on_tasks("one", "GET", "reader"),
+        *(Route(f"list{n}", "GET", f"/api/list{n}/tasks", f"list{n}", tasks=n) for n in (20, 100, 1000)),
+        Route("create", "POST", "/api/creator/tasks", "creator", 201, TASK),
+        _on_tasks("update", "PUT", "writer", body=TASK),
+        _on_tasks("toggle", "PATCH", "writer", "/complete"),
+        Route("delete", "DELETE", "/api/deleter/tasks/%d", "deleter", 204, first=DELETED, ids=10**9),
+    ]
+}
+
+
+def insert(user: str, first: int, count: int) -> str:
+    """Tasks whose times never end in a whole second, where implementations write fractions of different lengths."""
+    return f"""INSERT INTO tasks (id, user_id, title, description, completed, created_at, updated_at)
+        SELECT {first} + n, {user}, 'Buy milk and bread ' || 1000000 + n, 'Two litres of it; the dark one, sliced',
+               false, at, at
+        FROM generate_series(0, {count} - 1) n,
+             LATERAL (SELECT timestamptz '2026-01-01 00:00:00.123456Z' + n * interval '1 minute' AS at) AS time"""
+
+
+def fill(database: Postgres) -> None:
+    for user, count in OWNERS.items():
+        database.execute(insert(f"'{user}'", first_id(user), count))
+    database.execute(f"SELECT setval(pg_get_serial_sequence('tasks', 'id'), {ASSIGNED})", "VACUUM ANALYZE tasks")
+
+
+def prepare(database: Postgres, route: Route, seconds: float) -> None:
+    """Before a round of writes: tasks to delete, and nothing that the last round left for PostgreSQL to tidy up."""
+    if route.method == "DELETE":
+        database.execute("DELETE FROM tasks WHERE user_id = 'deleter'")
+        database.execute(insert("'deleter'", DELETED, int(seconds * DELETES_A_SECOND)))
+    if route.method != "GET":
+        database.execute("VACUUM tasks", "CHECKPOINT")
+
+
+class Round(NamedTuple):
+    """What a request cost: microseconds of CPU of server, PostgreSQL and wrk; how many a second; milliseconds."""
+
+    cpu: float
+    postgres: float
+    wrk: float
+    rate: float
+    p50: float
+    p99: float
+
+
+def middle(rounds: list[Round]) -> Round:
+    return Round._make(map(median, zip(*rounds, strict=True)))
+
+
+def wrk() -> str:
+    found = shutil.which("wrk")
+    if found is None:
+        sys.exit("wrk sends the load, and it is not installed: apt-get install wrk")
+    return found
+
+
+def check(server: Server, route: Route) -> tuple[int, int]:
+    """Read two answers whole, as a client would; the least and the greatest length (a toggle answers true or false)."""
+    sizes = []
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    for n in range(2):
+        task_id = route.first + (n if route.method == "DELETE" else 0)
+        path = route.path.replace("%d", str(task_id))
+        connection.request(route.method, path, route.body or None, route.headers())
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != route.status:
+            sys.exit(f"{server.name} answers {route.name} with {answer.status}: {body!r}")
+        if route.tasks is not None and len(json.loads(body)) != route.tasks:
+            sys.exit(f"{server.name} answers {route.name} with {len(json.loads(body))} tasks")
+        headers = [f"HTTP/1.1 {answer.status} {answer.reason}", *map(": ".join, answer.getheaders()), ""]
+        sizes.append(len("\r\n".join([*headers, ""])) + len(body))
+    connection.close()
+    return min(sizes), max(sizes)
+
+
+def drive(server: Server, route: Route, seconds: float, postgres_pid: int) -> Round:
+    """One round of one route. Exits where an answer is wrong."""
+    least, most = check(server, route)
+    headers = route.headers()
+    environment = {
+        "METHOD": route.method,
+        "TARGET": route.path,
+        "AUTHORIZATION": headers["Authorization"],
+        "BODY": route.body,
+        "FIRST": str(route.first + (2 if route.method == "DELETE" else 0)),  # two went into the check
+        "IDS": str(route.ids),
+    }
+    script = Path(__file__).with_name("load.lua")
+    command = [
+        wrk(),
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds:g}s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{server.port}",
+    ]
+    before = cpu_seconds(server.pid), cpu_seconds(postgres_pid), sum(os.times()[2:4])
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    after = cpu_seconds(server.pid), cpu_seconds(postgres_pid), sum(os.times()[2:4])  # of children that ended: wrk
+    found = json.loads(output.splitlines()[-1])
+    requests, received = found["requests"], found["bytes"]
+    if found["failed"] or not requests:
+        sys.exit(f"{server.name} failed {found['failed']} of {requests} requests for {route.name}")
+    # Those under way at the end may have come in part; and one time in a million is a whole second: hence the 100.
+    if not requests * least - 100 <= received <= (requests + CONNECTIONS) * most:
+        sys.exit(f"{server.name}: {requests} answers to {route.name}, {least} to {most} bytes each, are {received}")
+    spent = [1e6 * (later - earlier) / requests for earlier, later in zip(before, after, strict=True)]
+    return Round._make([*spent, requests / found["seconds"], found["p50_ms"], found["p99_ms"]])
