@@ -1,15 +1,12 @@
 """Rows as JSON, without the cost of loading objects and dumping them field by field."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from todo_api.db import EPOCH, MICROSECOND, Row
-from todo_api.store import COLUMNS
-
-# Plain strings: orjson refuses SQLAlchemy's names, a subclass of str.
-NAMES = [str(column.key) for column in COLUMNS]
 
 
 def task_json(row: Row) -> bytes:
@@ -25,15 +22,28 @@ def _render(value: object) -> bytes:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    """A row as `TaskSchema` dumps it, without the cost: orjson writes the times."""
-    task = dict(zip(NAMES, row, strict=True))
-    for name in ("created_at", "updated_at"):
-        if not task[name].microsecond:  # orjson would leave the fraction out
-            task[name] = task[name].isoformat(timespec="microseconds") + "Z"
-    return task
+    """A row, which is `store.COLUMNS`, as `TaskSchema` dumps it: orjson writes the times.
+
+    Spelt out, since that takes half the time of going through names.
+    """
+    task_id, user_id, title, description, completed, created_at, updated_at = row
+    return {
+        "id": task_id,
+        "user_id": user_id,
+        "title": title,
+        "description": description,
+        "completed": completed,
+        "created_at": created_at if created_at.microsecond else _whole_second(created_at),
+        "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),
+    }
+
+
+def _whole_second(time: datetime) -> str:
+    """orjson would leave the fraction out."""
+    return f"{time.isoformat(timespec='microseconds')}Z"
 
 
 def cursor(row: Row) -> str:
     """The position of a row, as `Cursor` reads it."""
-    created_at = row[NAMES.index("created_at")]
-    return f"{(created_at - EPOCH.replace(tzinfo=None)) // MICROSECOND}_{row[NAMES.index('id')]}"
+    task_id, *_, created_at, _updated_at = row
+    return f"{(created_at - EPOCH.replace(tzinfo=None)) // MICROSECOND}_{task_id}"
