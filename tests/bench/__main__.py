@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout of this service")
     parser.add_argument("--routes", default=",".join(ROUTES), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="of each route and server (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2, help="that a round takes (default: 2)")
+    parser.add_argument("--seconds", type=int, default=2, help="that a round takes (default: 2)")
     parser.add_argument("--workers", type=int, default=1, help="processes of each server (default: 1)")
     parser.add_argument("--pin", action="store_true", help="set PIN_WORKERS")
     parser.add_argument("--one-cpu", action="store_true", help="hold each server on one CPU")

@@ -13,7 +13,7 @@ LIMIT, PAGE = 2, 100
 SIZES = {"small": (200 + 1, 1_000), "large": (100_000, 1_000_000)}
 
 
-def measure(postgres: Postgres, conditions: Conditions, rounds: int, seconds: float) -> dict[str, Any]:
+def measure(postgres: Postgres, conditions: Conditions, rounds: int, seconds: int) -> dict[str, Any]:
     """The first page and the hundredth, with and without a status, of few tasks in few and of many in many."""
     found: dict[str, Any] = {}
     with (

@@ -17,7 +17,7 @@ SAMPLES_A_SECOND = 250
 DEAREST = 10
 
 
-def measure(postgres: Postgres, conditions: Conditions, name: str, seconds: float) -> dict[str, Any]:
+def measure(postgres: Postgres, conditions: Conditions, name: str, seconds: int) -> dict[str, Any]:
     """The ten functions in which Python is found most often: in themselves, and in what they call."""
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if spy is None:
@@ -33,7 +33,7 @@ def measure(postgres: Postgres, conditions: Conditions, name: str, seconds: floa
         prepare(Postgres(url), ROUTES[name], seconds)
         # Only the thread that holds the interpreter lock: others wait for it, the database, or a CPU.
         command = [spy, "record", "--pid", str(server.pid), "--subprocesses", "--gil", "--format", "raw"]
-        command += ["--output", stacks.name, "--rate", str(SAMPLES_A_SECOND), "--duration", str(int(seconds))]
+        command += ["--output", stacks.name, "--rate", str(SAMPLES_A_SECOND), "--duration", str(seconds)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             drive(server, ROUTES[name], seconds, postgres.server_pid())
         lines = Path(stacks.name).read_text().splitlines()

@@ -83,11 +83,11 @@ def fill(database: Postgres) -> None:
     database.execute(f"SELECT setval(pg_get_serial_sequence('tasks', 'id'), {ASSIGNED})", "VACUUM ANALYZE tasks")
 
 
-def prepare(database: Postgres, route: Route, seconds: float) -> None:
+def prepare(database: Postgres, route: Route, seconds: int) -> None:
     """Before a round of writes: tasks to delete, and nothing that the last round left for PostgreSQL to tidy up."""
     if route.method == "DELETE":
         database.execute("DELETE FROM tasks WHERE user_id = 'deleter'")
-        database.execute(insert("'deleter'", DELETED, int(seconds * DELETES_A_SECOND)))
+        database.execute(insert("'deleter'", DELETED, seconds * DELETES_A_SECOND))
     if route.method != "GET":
         database.execute("VACUUM tasks", "CHECKPOINT")
 
@@ -134,7 +134,7 @@ def check(server: Server, route: Route) -> tuple[int, int]:
     return min(sizes), max(sizes)
 
 
-def drive(server: Server, route: Route, seconds: float, postgres_pid: int) -> Round:
+def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Round:
     """One round of one route. Exits where an answer is wrong."""
     least, most = check(server, route)
     headers = route.headers()
@@ -151,7 +151,7 @@ def drive(server: Server, route: Route, seconds: float, postgres_pid: int) -> Ro
         wrk(),
         "-t1",
         f"-c{CONNECTIONS}",
-        f"-d{seconds:g}s",
+        f"-d{seconds}s",
         "-s",
         str(script),
         f"http://127.0.0.1:{server.port}",
