@@ -151,6 +151,10 @@ def peer(url: URL, conditions: Conditions, folder: Path, cache: Path) -> Iterato
     if not (environment / "bin/uvicorn").exists():
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
+    if conditions.workers > 1:
+        # One process makes the table: of several that try at once, one fails.
+        with peer(url, conditions._replace(workers=1), folder, cache):
+            pass
     port = free_port()
     command = [str(python), "-m", "uvicorn", "app.main:app", "--no-access-log", "--port", str(port)]
     command += ["--workers", str(conditions.workers)]
