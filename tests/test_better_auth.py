@@ -147,3 +147,8 @@ def test_who_signs_in_has_tasks_with_a_shared_secret(world: Callable[..., World]
     assert there.tasks(user, there.page("sharedSecretToken")) == 200
     assert there.tasks("somebody", there.page("sharedSecretToken")) == 403
     assert there.tasks(user, there.page("token")) == 401
+
+
+@pytest.mark.parametrize("name", ["auth", "auth-client", "todo-api", "shared-secret"])
+def test_the_readme_shows_the_code_that_runs_here(name: str) -> None:
+    assert (SCRIPTS / f"{name}.mjs").read_text() in (SCRIPTS.parent.parent / "README.md").read_text()

@@ -54,6 +54,14 @@ def test_a_worker_that_is_told_to_stop_drains_and_is_replaced(tmp_path: Path) ->
         assert "ended with status 0" in (tmp_path / "server.log").read_text()
 
 
+@pytest.mark.parametrize("pinned", [True, False])
+def test_each_worker_is_held_on_a_cpu_of_its_own_where_that_is_wished(tmp_path: Path, pinned: bool) -> None:
+    usable = sorted(os.sched_getaffinity(0))
+    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2, PIN_WORKERS=pinned) as service:
+        held = sorted(sorted(os.sched_getaffinity(worker)) for worker in service.workers())
+    assert held == (sorted([usable[n % len(usable)]] for n in range(2)) if pinned else [usable, usable])
+
+
 def test_a_service_of_which_no_worker_can_start_ends_with_a_failure(tmp_path: Path) -> None:
     start = time.monotonic()
     ended = started(tmp_path, change=CANNOT_START)
