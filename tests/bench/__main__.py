@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import tempfile
 from collections import defaultdict
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ def main() -> None:
     if unknown := set(options.routes.split(",")) - ROUTES.keys():
         parser.error(f"no such routes: {', '.join(unknown)}")
     wrk()
+    logging.disable()  # of the migrations
     conditions = Conditions(options.workers, options.pin, options.one_cpu)
     with running_postgres() as postgres:
         postgres.execute("ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
