@@ -34,7 +34,7 @@ def free_port() -> int:
 def running(folder: Path, root: Path = ROOT, **settings: str) -> Iterator[str]:
     """The address of `python wsgi.py` in the root, with these settings, started in the folder: no `.env` counts."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    environment = {"PATH": os.environ["PATH"], "PORT": str(port), **settings}
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "LAME_DUCK_SECONDS": "0", **settings}
     log = folder / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(

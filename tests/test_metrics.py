@@ -70,7 +70,7 @@ def test_requests_are_counted_and_timed_by_template_not_by_path(measured: Flask)
     assert found["todo_request_duration_seconds_bucket", "+Inf", "POST", route] == 3
     assert found["todo_requests_in_flight",] == 1  # this one
     assert found["todo_db_connections_in_use",] == 0
-    assert found["todo_db_connections_max",] == 6
+    assert found["todo_db_connections_max",] == 8
     assert "alice" not in response.text
 
 
@@ -128,7 +128,7 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
     assert found["todo_requests_total", "GET", "/health", "200"] == 3
     # Worker 1 died within a request, and this one is worker 0's.
     assert found["todo_requests_in_flight",] == 2
-    assert found["todo_db_connections_max",] == 12
+    assert found["todo_db_connections_max",] == 16
     assert {name.rpartition("_")[2] for name in files} == {"0.db", "1.db"}
     assert not Path(folder).exists()
 

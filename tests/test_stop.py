@@ -97,12 +97,15 @@ def held(database: Path, seconds: float) -> Callable[[], None]:
 
 def test_running_and_queued_requests_are_answered_before_the_end(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
-    with serving(tmp_path, url, THREADS=1, LAME_DUCK_SECONDS=0) as service, ThreadPoolExecutor(6) as clients:
+    with serving(tmp_path, url, THREADS=2, LAME_DUCK_SECONDS=0) as service, ThreadPoolExecutor(8) as clients:
         join = held(tmp_path / "todo.db", 1.5)
-        answers = [clients.submit(post, service, url) for _ in range(6)]
+        answers = [clients.submit(post, service, url) for _ in range(8)]
         time.sleep(0.5)
         assert service.stop() == 0
-        assert [answer.result() for answer in answers] == [201] * 6
+        # Those with a connection wait for the lock; who waits for a connection in vain is told so. Nobody is dropped.
+        statuses = [answer.result() for answer in answers]
+        assert set(statuses) <= {201, 503}
+        assert statuses.count(201) >= 2
         assert not (tmp_path / "todo.db-wal").exists()  # all is in the one file
         join()
 

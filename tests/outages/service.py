@@ -60,7 +60,8 @@ class Service:
 
 @contextmanager
 def running_service(url: URL, **environment: str) -> Iterator[Service]:
-    environment = {"DATABASE_URL": as_given(url), "WEB_CONCURRENCY": "1", "THREADS": str(THREADS), **environment}
+    fixed = {"WEB_CONCURRENCY": "1", "THREADS": str(THREADS), "LAME_DUCK_SECONDS": "0"}
+    environment = {"DATABASE_URL": as_given(url), **fixed, **environment}
     with temporary_folder() as folder:
         service = Service(folder, environment)
         try:
