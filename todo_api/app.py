@@ -19,15 +19,18 @@ log = logging.getLogger(__name__)
 # How long a browser remembers what a preflight allowed.
 PREFLIGHT_SECONDS = 600
 # What every answer carries, unless a page sets its own.
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 
 class App(Flask):
     """Flask without what each request would pay for and none here needs: coroutines, and hosts in routing."""
+
+    # Told of each answer.
+    observers: tuple[Callable[[logs.Answer], None], ...] = (logs.write_line,)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
@@ -38,8 +41,29 @@ class App(Flask):
         return MapAdapter(self.url_map, "", "/", None, "http", request.path, request.method)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ[logs.STARTED] = perf_counter()
-        return super().wsgi_app(environ, start_response)
+        """Complete each answer's headers and tell of it: here at a tenth of what it costs in an after_request."""
+        started = perf_counter()
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            request_id = logs.request_id(environ)
+            given = dict(headers)
+            headers += [header for header in HEADERS if header[0] not in given]
+            headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
+            rule = environ["werkzeug.request"].url_rule
+            method = environ["REQUEST_METHOD"]
+            answer = logs.Answer(
+                request_id,
+                method,
+                rule.rule if rule else None,
+                int(status[:3]),
+                perf_counter() - started,
+                0 if method == "HEAD" else int(given.get("Content-Length", 0)),
+            )
+            for tell in self.observers:
+                tell(answer)
+            return start_response(status, headers, exc_info)
+
+        return super().wsgi_app(environ, start)
 
     def log_exception(self, exc_info: Any) -> None:
         # Without the path, as Flask has it: that names a user.
@@ -52,11 +76,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = App("todo_api", static_folder=None)
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    logs.init_app(app, settings)
+    logs.set_up(debug=settings.debug)
     errors.init_app(app)
     db.init_app(app, settings)
     auth.init_app(app, settings)
-    metrics.init_app(app, settings)
+    if settings.metrics_token is not None:
+        app.observers += (metrics.open_to(app, settings.metrics_token),)
     documented = api.init_app(app)
     documented.register_blueprint(tasks.blp)
     documented.register_blueprint(health.blp)
@@ -72,8 +97,8 @@ def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
             # Anchored patterns: flask-cors takes an origin for one as soon as it has a bracket in it.
             "origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins],
             "methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-            "allow_headers": ["Authorization", "Content-Type", "X-Request-ID"],
-            "expose_headers": ["Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
+            "allow_headers": ["Authorization", "Content-Type", logs.REQUEST_ID_HEADER],
+            "expose_headers": ["Link", "Location", "Retry-After", "WWW-Authenticate", logs.REQUEST_ID_HEADER],
             "supports_credentials": True,
             "vary_header": False,
             "max_age": PREFLIGHT_SECONDS,
@@ -81,10 +106,7 @@ def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
     )
 
     @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.add("Vary", "Origin")
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+    def allow_origin(response: Response) -> Response:
         # Only a page's request brings an Origin, and only that has anything to check.
         if "HTTP_ORIGIN" in request.environ:
             set_cors_headers(response, options)

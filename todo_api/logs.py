@@ -11,17 +11,14 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
-from flask import Flask, Response, has_request_context, request
-
-from todo_api.config import Settings
+from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Where a request's start and id are kept, in its WSGI environment.
-STARTED = "todo_api.started"
+REQUEST_ID_HEADER = "X-Request-ID"
+# Where a request's id is kept, in its WSGI environment.
 ID = "todo_api.request_id"
 STANDARD_OUTPUT = 1
 
@@ -37,18 +34,29 @@ def request_id(environ: dict[str, Any]) -> str:
     return found
 
 
-def request_line(request_id: str, *, method: str, route: str | None, status: int, seconds: float, size: int) -> None:
-    """Tell of one request. `route` is the path's template: the path itself names a user."""
+class Answer(NamedTuple):
+    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    seconds: float
+    size: int
+
+
+def write_line(answer: Answer) -> None:
+    """Tell of one request."""
     _write(
         {
             "time": datetime.now(UTC),
-            "level": "info" if status < 500 else "error",
-            "request_id": request_id,
-            "method": method[:16],
-            "route": route,
-            "status": status,
-            "duration_ms": round(seconds * 1000, 2),
-            "bytes": size,
+            "level": "info" if answer.status < 500 else "error",
+            "request_id": answer.request_id,
+            "method": answer.method[:16],
+            "route": answer.route,
+            "status": answer.status,
+            "duration_ms": round(answer.seconds * 1000, 2),
+            "bytes": answer.size,
         }
     )
 
@@ -133,25 +141,3 @@ def set_up(*, debug: bool) -> None:
     logging.getLogger().addHandler(_handler)  # which adds it once
     logging.getLogger("alembic").setLevel(logging.INFO)
     logging.getLogger(__package__).setLevel(logging.DEBUG if debug else logging.INFO)
-
-
-def init_app(app: Flask, settings: Settings) -> None:
-    set_up(debug=settings.debug)
-    # Registered first, it runs last, on the response as it will be sent.
-    app.after_request(_tell)
-
-
-def _tell(response: Response) -> Response:
-    environ = request.environ
-    identifier = request_id(environ)
-    response.headers.add("X-Request-ID", identifier)
-    rule = request.url_rule
-    request_line(
-        identifier,
-        method=request.method,
-        route=rule.rule if rule else None,
-        status=response.status_code,
-        seconds=perf_counter() - environ[STARTED],
-        size=0 if request.method == "HEAD" else response.calculate_content_length() or 0,
-    )
-    return response

@@ -5,11 +5,10 @@ import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from time import perf_counter
 from typing import Any
 
 from flask import Flask, Response, request
@@ -58,23 +57,21 @@ def worker(slot: int) -> None:
     values.ValueClass = values.MultiProcessValue(lambda: slot)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Open `/metrics` where there is a token for it."""
-    if settings.metrics_token is None:
-        return
+def open_to(app: Flask, token: str) -> Callable[[logs.Answer], None]:
+    """Open `/metrics` to this token; what has to be told of each answer."""
     metrics = Metrics(app)
-    expected = settings.metrics_token.encode()
+    expected = token.encode()
 
     def show() -> Response:
         """The numbers of all workers."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
             raise ApiError(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
         return metrics.show()
 
     app.add_url_rule("/metrics", view_func=show)
-    app.after_request(metrics.observe)
     app.wsgi_app = metrics.in_flight(app.wsgi_app)  # type: ignore[method-assign]
+    return metrics.observe
 
 
 class Metrics:
@@ -96,6 +93,7 @@ class Metrics:
         )
         gauge: dict[str, Any] = {"multiprocess_mode": "livesum", "registry": registry}
         self._in_flight = Gauge("todo_requests_in_flight", "Requests being answered.", **gauge)
+        self._used = 0
         self._in_use = Gauge("todo_db_connections_in_use", "Pooled connections in use.", **gauge)
         Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge).set(self._pool.size())
         fetches = Counter("todo_jwks_fetches", "Fetches of the key set.", ["outcome"], registry=registry)
@@ -121,15 +119,15 @@ class Metrics:
 
         return counted
 
-    def observe(self, response: Response) -> Response:
-        rule = request.url_rule
-        method = request.method if request.method in METHODS else "other"
-        count, durations = self._children(method, rule.rule if rule else "", response.status_code)
+    def observe(self, answer: logs.Answer) -> None:
+        method = answer.method if answer.method in METHODS else "other"
+        count, durations = self._children(method, answer.route or "", answer.status)
         count.inc()
-        durations.observe(perf_counter() - request.environ[logs.STARTED])
-        self._in_use.set(self._pool.checkedout())
+        durations.observe(answer.seconds)
+        if (used := self._pool.checkedout()) != self._used:
+            self._used = used
+            self._in_use.set(used)
         self._count_fetches()
-        return response
 
     def _count_fetches(self) -> None:
         """What a thread of the verifier's counted meanwhile; a shared secret fetches nothing."""

@@ -1,6 +1,9 @@
 """Our Api and Blueprint over flask-smorest: input in the error vocabulary, one error shape, every status documented."""
 
+from typing import Any
+
 from flask import Flask, Response
+from werkzeug.datastructures import Headers
 
 from todo_api.api import pages
 from todo_api.api.blueprint import Blueprint
@@ -9,8 +12,15 @@ from todo_api.api.document import TITLE, Api
 __all__ = ["TITLE", "Api", "Blueprint", "init_app", "json_response", "no_content"]
 
 
+class JSONResponse(Response):
+    """JSON whose headers are right as they are: werkzeug would parse the Location, and count the bytes again."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        return self.headers
+
+
 def json_response(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status, headers, mimetype="application/json")
+    return JSONResponse(body, status, headers, content_type="application/json")
 
 
 def no_content() -> Response:

@@ -6,9 +6,9 @@ from marshmallow import Schema, fields
 
 from todo_api import errors
 from todo_api.errors import InvalidInput
+from todo_api.logs import REQUEST_ID_HEADER
 
 JSON = "application/json"
-REQUEST_ID = "X-Request-ID"
 
 PROBLEMS = (
     errors.MISSING,
@@ -26,9 +26,10 @@ PROBLEMS = (
 )
 
 HEADERS: dict[str, dict[str, Any]] = {
-    REQUEST_ID: {
+    REQUEST_ID_HEADER: {
         "description": "Names this request in the server's log: the one sent with the request if it is well-formed, "
         "else a new one.",
+        "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
         "example": "7f3c2a9be1d04c58a6b0d2e4f8091a3c",
     },
@@ -150,7 +151,7 @@ def answered(
 ) -> dict[str, Any]:
     return {
         "description": description,
-        "headers": {name: name for name in (*headers, REQUEST_ID)},
+        "headers": {name: name for name in (*headers, REQUEST_ID_HEADER)},
         "content": {JSON: {"schema": schema, "examples": examples(values)}},
     }
 

@@ -6,10 +6,11 @@ from typing import Any
 import flask_smorest
 from marshmallow import Schema, ValidationError
 
-from todo_api.api.answers import ERRORS, REQUEST_ID, examples, invalid
+from todo_api.api.answers import ERRORS, examples, invalid
 from todo_api.api.arguments import Arguments, View
 from todo_api.api.document import SECURITY
 from todo_api.errors import JSON_INVALID, InvalidInput
+from todo_api.logs import REQUEST_ID_HEADER
 
 Decorator = Callable[[View], View]
 
@@ -65,7 +66,7 @@ class Blueprint(flask_smorest.Blueprint):
         **kwargs: Any,
     ) -> Decorator:
         """Document what is answered; `headers` by their names, `links` are OpenAPI's."""
-        named = {name: name for name in (*headers, REQUEST_ID)}
+        named = {name: name for name in (*headers, REQUEST_ID_HEADER)}
         decorate = super().response(status, schema, headers=named, **kwargs)
 
         def decorator(view: View) -> View:
