@@ -12,8 +12,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL
 
-from tests.live import ROOT, free_port, running
-from tests.support import SECRET, Postgres, disposed, empty, make_app, migrated, needs, running_postgres, sqlite_url
+from tests.live import ROOT, running
+from tests.support import (
+    SECRET,
+    Postgres,
+    disposed,
+    empty,
+    free_port,
+    make_app,
+    migrated,
+    needs,
+    running_postgres,
+    sqlite_url,
+)
 from todo_api import auth
 
 

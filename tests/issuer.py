@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -152,11 +151,6 @@ def key_server() -> Iterator[Server]:
         if server.http.socket.fileno() != -1:
             server.stop()
         thread.join(5)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def call(app: Flask, token: str, user: str = USER) -> TestResponse:

@@ -1,19 +1,18 @@
 """The service as its users run it: `python wsgi.py` in a process of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import jwt
 
-from tests.support import SECRET
+from tests.support import SECRET, free_port
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 30
@@ -22,12 +21,6 @@ START_SECONDS = 30
 def token(user_id: str, *, seconds: int = 3600, secret: str = SECRET) -> str:
     """A bearer token as the identity provider signs it; already expired where `seconds` is negative."""
     return jwt.encode({"sub": user_id, "exp": int(time.time()) + seconds}, secret, "HS256")
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from tests.support import SECRET, make_app
+from tests.support import SECRET, free_port, make_app
 from todo_api import auth
 
 WSGI = Path(__file__).parent.parent / "wsgi.py"
@@ -27,12 +27,6 @@ def wait_until(condition: Callable[[], Any], seconds: float = 10) -> Any:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
     return value
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def environment(url: URL | None = None, **settings: object) -> dict[str, str]:

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.issuer import free_port
-from tests.support import SECRET, needs
+from tests.support import SECRET, free_port, needs
 
 WSGI = Path(__file__).parent.parent / "wsgi.py"
 SCRIPTS = Path(__file__).parent / "better_auth"

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
 from sqlalchemy import URL
 
-from tests.issuer import ORIGIN, Key, Server, answer, call, claims, free_port, key_server, raw
-from tests.support import assert_error
+from tests.issuer import ORIGIN, Key, Server, answer, call, claims, key_server, raw
+from tests.support import assert_error, free_port
 from todo_api import auth
 from todo_api.auth import key_set
 

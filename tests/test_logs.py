@@ -15,8 +15,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.outages import ROOT, Client, bearer, eventually, free_port, running_service
-from tests.support import SECRET, assert_error, make_app, sqlite_url
+from tests.outages import ROOT, Client, bearer, eventually, running_service
+from tests.support import SECRET, assert_error, free_port, make_app, sqlite_url
 from todo_api import logs
 
 REQUEST = ["time", "level", "request_id", "method", "route", "status", "duration_ms", "bytes"]

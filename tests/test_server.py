@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import Service, children, command, environment, free_port, serving, wait_until
-from tests.support import needs, settings, sqlite_url
+from tests.serving import Service, children, command, environment, serving, wait_until
+from tests.support import free_port, needs, settings, sqlite_url
 from todo_api import server
 from todo_api.config import Settings
 from todo_api.server.supervisor import usable_cpus

@@ -3,7 +3,7 @@
 from tests.outages.databases import Cluster, Proxy, as_given, running_cluster, running_pgbouncer
 from tests.outages.load import UNAVAILABLE, Load
 from tests.outages.service import CLIENTS, ROOT, SHORT, Client, Service, bearer, running_service
-from tests.outages.tools import eventually, free_port
+from tests.outages.tools import eventually
 
 __all__ = [
     "CLIENTS",
@@ -18,7 +18,6 @@ __all__ = [
     "as_given",
     "bearer",
     "eventually",
-    "free_port",
     "running_cluster",
     "running_pgbouncer",
     "running_service",

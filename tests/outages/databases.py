@@ -12,8 +12,8 @@ import psutil
 import psycopg2
 from sqlalchemy import URL
 
-from tests.outages.tools import eventually, free_port, temporary_folder
-from tests.support import embedded_postgres_in, make_app, migrated
+from tests.outages.tools import eventually, temporary_folder
+from tests.support import embedded_postgres_in, free_port, make_app, migrated
 
 
 class Proxy:

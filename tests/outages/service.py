@@ -15,8 +15,8 @@ import jwt
 from sqlalchemy import URL
 
 from tests.outages.databases import as_given
-from tests.outages.tools import eventually, free_port, temporary_folder
-from tests.support import SECRET
+from tests.outages.tools import eventually, temporary_folder
+from tests.support import SECRET, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 THREADS = 8
