@@ -1,7 +1,12 @@
 """The WSGI app for any server; `python wsgi.py` is the production server."""
 
 import select
+import signal
 import sys
+
+if __name__ == "__main__":
+    # They wait until the server looks for them: to a process with id 1, one that comes too early would be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 from todo_api.app import create_app
 from todo_api.config import Settings, SettingsError, read_settings

@@ -1,6 +1,7 @@
 """Clients that are slow, many, malformed or gone: each is bounded, answered in the one shape, and harms no other."""
 
 import json
+import re
 import socket
 import sqlite3
 import time
@@ -262,3 +263,27 @@ def test_what_abandoned_clients_asked_for_is_not_done(service: Service, bearer: 
         count = "SELECT count(*) FROM tasks WHERE title = 'Given up'"
         # Only what had begun.
         wait_until(lambda: database.execute(count).fetchone()[0] <= 1)
+
+
+def test_who_asks_for_much_and_reads_nothing_does_not_hold_the_threads(service: Service) -> None:
+    page = body_of(service, "/docs").decode()
+    [script] = re.findall(r'src="(/docs/assets/[^"]+bundle[^"]*)"', page)
+    request = f"GET {script} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    clients = [service.connect() for _ in range(8)]
+    try:
+        for client in clients:
+            client.sendall(40 * request)
+        for _ in range(5):
+            assert service.get("/health", timeout=2) == 200
+    finally:
+        for client in clients:
+            client.close()
+
+
+def body_of(service: Service, path: str) -> bytes:
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+    finally:
+        connection.close()

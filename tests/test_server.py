@@ -155,7 +155,7 @@ def test_the_cpus_are_those_that_the_container_may_use(
 def test_a_low_limit_of_files_lowers_the_limit_of_connections(tmp_path: Path) -> None:
     change = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))"
     with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
-        assert "at most 128 connections a worker" in (tmp_path / "server.log").read_text()
+        assert "at most 120 connections a worker" in (tmp_path / "server.log").read_text()
         held = [service.connect() for _ in range(150)]
         # They say nothing, so they give way.
         wait_until(lambda: answers(service), 20)

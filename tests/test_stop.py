@@ -151,3 +151,23 @@ def test_an_idle_connection_does_not_delay_the_end(tmp_path: Path) -> None:
             assert idle.recv(1) == b""
         with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", service.port)):
             pass
+
+
+def test_requests_on_idle_connections_are_answered_while_those_end_during_the_stop(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    body = b'{"title": "At the last moment"}'
+    request = (
+        "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token(url)}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    with serving(tmp_path, url, LAME_DUCK_SECONDS=1) as service:
+        clients = [service.connect() for _ in range(80)]
+        os.kill(service.pid, signal.SIGTERM)
+        for client in clients:
+            client.sendall(request)
+        answers = [client.recv(1000) for client in clients]
+        assert [answer[:13] for answer in answers] == [b"HTTP/1.1 201 "] * 80
+        for client in clients:
+            client.close()
+        assert service.process.wait(10) == 0
+        assert "Traceback" not in (tmp_path / "server.log").read_text()

@@ -139,5 +139,5 @@ _handler = Handler()
 def set_up(*, debug: bool) -> None:
     """Send this process's log records to standard output."""
     logging.getLogger().addHandler(_handler)  # which adds it once
-    logging.getLogger("alembic").setLevel(logging.INFO)
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
     logging.getLogger(__package__).setLevel(logging.DEBUG if debug else logging.INFO)

@@ -50,6 +50,7 @@ def revalidated(response: Response) -> Response:
     response.add_etag()
     response.cache_control.no_cache = True
     response.make_conditional(request)
+    response.headers.pop("Date", None)  # the server's
     return response
 
 

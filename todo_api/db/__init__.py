@@ -119,6 +119,7 @@ def _postgresql_options(settings: Settings) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "application_name": "todo-api",
+        "client_encoding": "utf8",
     }
 
 

@@ -66,6 +66,10 @@ class Statement:
             rows: list[Row] = cursor.fetchall()  # type: ignore[assignment]
         except self._errors as error:
             raise self._explained(error, connection, entered) from error
+        except BaseException:
+            if connection is not None:
+                connection.invalidate()
+            raise
         connection.close()
         self._availability.answered()
         if self._result:

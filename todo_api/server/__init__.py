@@ -5,6 +5,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from todo_api import metrics
 from todo_api.app import create_app
 from todo_api.config import Settings
-from todo_api.server.supervisor import Supervisor, say
+from todo_api.server.supervisor import STOP, Supervisor, say
 
 BACKLOG = 1024
 
@@ -34,7 +35,8 @@ def serve(settings: Settings) -> int:
 
 def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    both = settings.host == "::"  # every address, of IPv4 as well
+    return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def migrated(settings: Settings) -> bool:
@@ -42,13 +44,14 @@ def migrated(settings: Settings) -> bool:
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] == 0
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+    app = create_app(settings)
     status = 1
     try:
         from alembic import command
 
         from todo_api import cli
 
-        app = create_app(settings)
         cli.init_app(app)
         with app.app_context():
             command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")

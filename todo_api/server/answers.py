@@ -1,13 +1,17 @@
 """How a worker answers, also what waitress itself refuses. Each override says what it replaces."""
 
+import logging
 from functools import lru_cache
 from typing import Any
 
+from waitress.channel import ClientDisconnected
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 from waitress.utilities import build_http_date
 
 from todo_api import errors
+
+log = logging.getLogger(__name__)
 
 
 @lru_cache(1)
@@ -40,6 +44,16 @@ class Task(WSGITask):
             self.wrote_header = True
             self.content_bytes_written = len(data)
             self.channel.write_soon(self.build_response_header() + data)
+
+    def execute(self) -> None:
+        """Replaces: a fault past the app's own handling is logged with the path, which names a user."""
+        try:
+            super().execute()
+        except (OSError, ClientDisconnected):
+            raise
+        except Exception:
+            log.exception("unhandled exception outside the app")
+            raise
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()

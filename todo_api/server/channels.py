@@ -32,11 +32,13 @@ class Channel(HTTPChannel):
 
     def add_channel(self, map: Any = None) -> None:
         """Replaces: entered in the map of which waitress's loop asks every channel at every turn."""
-        self.server.active_channels[self.socket.fileno()] = self
+        self.descriptor = self.socket.fileno()
+        self.server.active_channels[self.descriptor] = self
 
     def del_channel(self, map: Any = None) -> None:
         """Replaces: taken out of that map as well."""
-        self.server.active_channels.pop(self.socket.fileno(), None)
+        if self.server.active_channels.get(self.descriptor) is self:
+            del self.server.active_channels[self.descriptor]
 
     def take_turn(self, events: int) -> None:
         """Read, answer and send what there is."""
@@ -47,10 +49,13 @@ class Channel(HTTPChannel):
             self.handle_close()
         elif events & select.EPOLLIN:
             self.handle_read()
-            while self.requests:
-                self.service()
-        if self.connected and self.writable():
+        elif self.connected:
             self.handle_write()
+        # Not before the answer ahead of it is taken: nobody is worked for who does not read.
+        while self.connected and self.requests and not self.total_outbufs_len:
+            self.service()
+            if self.writable():
+                self.handle_write()
         self.in_hand = False
         if self.connected:
             self.server.await_turn(self)
@@ -62,6 +67,9 @@ class Channel(HTTPChannel):
                 data = data[self.socket.send(data) :]
         written: int = super().write_soon(data)
         return written
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Replaces: a wait, for ever, until the loop has sent what lies here. What sends is this very thread."""
 
     def send_continue(self) -> None:
         """waitress asks also a request without a body to go on, and one it refuses, and then waits for the rest."""
@@ -87,18 +95,26 @@ class Channel(HTTPChannel):
 
     def cut(self) -> None:
         """End the connection, from any thread: the one that is told of its end closes it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # closed meanwhile
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def take_no_more(self) -> None:
+        """What has not been read yet is not served; an answer on its way still goes out."""
+        with contextlib.suppress(OSError, AttributeError):  # closed meanwhile
+            self.socket.shutdown(socket.SHUT_RD)
 
     @property
     def busy(self) -> bool:
         """Whether something of a request is yet to be read, done or sent."""
+        # In the order in which a request moves on, or it could pass unseen from one place to the next.
+        if self.unread() or self.in_hand:
+            return True
         half_read = self.request is not None and not self.request.completed
-        return bool(self.in_hand or half_read or self.total_outbufs_len or self.unread())
+        return bool(half_read or self.requests or self.total_outbufs_len)
 
     def unread(self) -> int:
         """The bytes that wait in the socket."""
         size = array("i", [0])
-        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+        with contextlib.suppress(OSError, ValueError, TypeError):  # closed meanwhile
             ioctl(self.socket, FIONREAD, size)
         return size[0]

@@ -54,6 +54,7 @@ class Supervisor:
         # A byte for each worker, shared with it: whether it got as far as serving.
         self._ready = mmap.mmap(-1, self._count)
         self._stopping = False
+        self._cut_short = False
         self._failed_starts = 0
         self._delay = 0.0
         self._next_start = 0.0
@@ -81,7 +82,13 @@ class Supervisor:
             return
         for number in missing:
             self._ready[number] = 0
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:  # no memory or no process to be had now
+                say(f"worker {number} cannot start: {error.strerror}")
+                self._next_start = time.monotonic() + LONGEST_DELAY_SECONDS
+                signal.setitimer(signal.ITIMER_REAL, LONGEST_DELAY_SECONDS)
+                return
             if not pid:
                 self._work(number)
             self._workers[pid] = Worker(number, time.monotonic())
@@ -113,8 +120,8 @@ class Supervisor:
     def _pin(self, number: int) -> None:
         """Keep this worker on one CPU, so that its threads do not hand the interpreter lock over between several.
 
-        Of a CPU set smaller than the host, which nobody else may use, each worker takes its own. Elsewhere a neighbour
-        may have chosen the same CPU, so it has to be asked for.
+        Of a CPU set smaller than the host, chosen for this service, each worker takes its own. Elsewhere a neighbour
+        may have taken the same CPU, so it has to be asked for.
         """
         cpus = sorted(os.sched_getaffinity(0))
         wanted = self._settings.pin_workers
@@ -126,9 +133,14 @@ class Supervisor:
         while pid_and_status := self._ended():
             pid, status = pid_and_status
             dead = self._workers.pop(pid, None)
-            if dead is None or self._stopping:
+            code = os.waitstatus_to_exitcode(status)
+            if dead is None:
                 continue
-            say(f"worker {dead.number} (process {pid}) ended with status {os.waitstatus_to_exitcode(status)}")
+            if self._stopping:
+                # One that was told to end before it had anything to drain has done so.
+                self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
+                continue
+            say(f"worker {dead.number} (process {pid}) ended with status {code}")
             self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
             lived = time.monotonic() - dead.started
             self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS) or FIRST_DELAY_SECONDS
@@ -145,7 +157,7 @@ class Supervisor:
         return (pid, status) if pid else None
 
     def _stop(self) -> int:
-        """Let the workers drain; 0 if they all did in time. More signals change nothing."""
+        """Let the workers drain; 0 if they all did, and in time. More signals change nothing."""
         self._stopping = True
         # First, or the kernel would go on completing connections that nobody accepts any more.
         self._listener.close()
@@ -153,16 +165,14 @@ class Supervisor:
         limit = self._settings.lame_duck_seconds + self._settings.drain_seconds + STOP_MARGIN_SECONDS
         signal.setitimer(signal.ITIMER_REAL, limit)
         deadline = time.monotonic() + limit
-        status = 0
         self._bury()
         while self._workers:
             signal.sigwait(SIGNALS)
             if time.monotonic() >= deadline:
-                status = 1
                 for pid in self._workers:
                     os.kill(pid, signal.SIGKILL)
             self._bury()
-        return status
+        return int(self._cut_short)
 
 
 def say(text: str) -> None:

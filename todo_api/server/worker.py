@@ -33,7 +33,7 @@ from todo_api.server.channels import Channel
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 2000
-# File descriptors that are no client's: database connections (one a thread) and some for everything else.
+# File descriptors that are no client's: database connections (two files each on SQLite) and some for everything else.
 OTHER_FILES = 64
 HEADER_BYTES = 32 * 1024
 # A request has to arrive within this time, and nobody may be silent for longer than that.
@@ -58,7 +58,7 @@ def serve(
     settings: Settings, listener: socket.socket, lifeline: int, connection_limit: int, ready: Callable[[], None]
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # each request that waits for a thread is no news
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # what it says names paths, and so users
     db.bound_waits(settings)
     app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
@@ -73,13 +73,13 @@ def serve(
 
 def connection_limit(threads: int) -> int:
     """The connections a worker may hold. Allows this process the files for it, as far as it may."""
-    wanted = MOST_CONNECTIONS + threads + OTHER_FILES
+    wanted = MOST_CONNECTIONS + 2 * threads + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < wanted:
-            limit = max(soft - threads - OTHER_FILES, 1)
+            limit = max(soft - 2 * threads - OTHER_FILES, 1)
             log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
             return limit
     return MOST_CONNECTIONS
@@ -162,6 +162,9 @@ class Server(TcpWSGIServer):
         dispatcher.close(self)  # this socket alone
         self._turn(GRACE_SECONDS)
         self._turn(self._drain_seconds - GRACE_SECONDS, while_busy=True)
+        for channel in list(self.active_channels.values()):
+            channel.take_no_more()  # or a write of the last moment is cut off before its answer
+        self._turn(GRACE_SECONDS, while_busy=True)
         if cut := self._busy():
             log.warning("stopped with %d requests unanswered", cut)
 
@@ -204,7 +207,10 @@ class Server(TcpWSGIServer):
     def channel_class(self, *args: Any, **kwargs: Any) -> None:
         """Replaces: a channel that the loop finds in its map."""
         channel = Channel(*args, **kwargs)
-        self._epoll.register(channel.socket, READ)
+        try:
+            self._epoll.register(channel.socket, READ)
+        except OSError:  # of this connection alone: waitress would close the listener
+            channel.handle_close()
 
     def readable(self) -> bool:
         """Whether to accept. Replaces: counts the connections in the loop's map, where ours are not."""
@@ -227,7 +233,8 @@ class Server(TcpWSGIServer):
             if channel.request is not channel.unfinished:
                 channel.unfinished, channel.unfinished_since = channel.request, now
             late = channel.request is not None and channel.unfinished_since < now - REQUEST_SECONDS
-            silent = channel.last_activity < silent_since and not channel.unread()
+            idle = channel.total_outbufs_len or not channel.unread()  # it does not read, or has nothing to say
+            silent = channel.last_activity < silent_since and idle
             if not channel.in_hand and (late or silent):
                 channel.cut()
 
