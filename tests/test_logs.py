@@ -150,7 +150,9 @@ def sqlite_service(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[by
     started: list[subprocess.Popen[bytes]] = []
 
     def start(port: int, **options: Any) -> subprocess.Popen[bytes]:
+        database = f"sqlite:///{tmp_path / 'todo.db'}"
         environment = {"PATH": os.environ["PATH"], "PORT": str(port), "BETTER_AUTH_SECRET": SECRET}
+        environment["DATABASE_URL"] = database
         command = [sys.executable, ROOT / "wsgi.py"]
         started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, **options))
         return started[-1]
