@@ -1,21 +1,19 @@
 """The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that run waitress.
 
-`supervisor` forks the workers and replaces them; `worker` serves and drains; `answers` writes what is answered.
+`supervisor` forks the workers and replaces them; `worker` serves and drains, with `channels` and `answers`.
 """
 
 import os
 import shutil
 import signal
-import socket
 import sys
 from pathlib import Path
 
 from todo_api import metrics
 from todo_api.app import create_app
 from todo_api.config import Settings
+from todo_api.server.listener import listen
 from todo_api.server.supervisor import STOP, Supervisor, say
-
-BACKLOG = 1024
 
 
 def serve(settings: Settings) -> int:
@@ -31,12 +29,6 @@ def serve(settings: Settings) -> int:
     say(greeting(settings))
     metrics.prepare(settings)
     return Supervisor(listener, settings).run()
-
-
-def listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    both = settings.host == "::"  # every address, of IPv4 as well
-    return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def migrated(settings: Settings) -> bool:

@@ -8,16 +8,13 @@ All that touches waitress's internals is here, in `channels` and in `answers`, w
 requirements.txt. Each override says what it replaces.
 """
 
-import contextlib
 import logging
 import resource
 import select
 import signal
 import socket
-import struct
 import threading
 import time
-from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -29,6 +26,7 @@ from todo_api import db
 from todo_api.app import create_app
 from todo_api.config import Settings
 from todo_api.server.channels import Channel
+from todo_api.server.listener import ignore_new_clients
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,6 @@ TURN_SECONDS = 1
 SHORT_TURN_SECONDS = 0.02
 # For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
 GRACE_SECONDS = 0.2
-SO_ATTACH_FILTER = 26
 # Once: a connection is served by one thread at a time.
 READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
 WRITE = select.EPOLLOUT | select.EPOLLONESHOT
@@ -83,22 +80,6 @@ def connection_limit(threads: int) -> int:
             log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
             return limit
     return MOST_CONNECTIONS
-
-
-def ignore_new_clients(listener: socket.socket) -> None:
-    """Have the kernel drop who asks for a connection from now on, for all processes that share the listener.
-
-    Whom it lets in between the last accept() and the close() it would reset: 9 of 158,000 requests in 30 stops. Who is
-    ignored asks again within a second or so, and learns that nobody listens. A filter does it, as in socket(7).
-    """
-    flags, syn = 13, 0x02  # in a TCP header: the byte, and the bit of who asks
-    load, jump_if_set, give_back = 0x30, 0x45, 0x06
-    steps = [(load, 0, 0, flags), (jump_if_set, 0, 1, syn), (give_back, 0, 0, 0), (give_back, 0, 0, 0xFFFF)]
-    program = array("B", b"".join(struct.pack("HBBI", *step) for step in steps))
-    with contextlib.suppress(OSError):
-        listener.setsockopt(
-            socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), program.buffer_info()[0])
-        )
 
 
 class Server(TcpWSGIServer):
