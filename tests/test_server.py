@@ -1,5 +1,6 @@
 """The production server as a process: workers that are replaced, a start that fails clearly, and process id 1."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,26 @@ def answers(service: Service) -> bool:
         return service.get("/health", timeout=4) == 200
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("broken", [("/broken",), ("/broken", "/.")])  # the second: also where it answers refusals
+def test_a_fault_past_the_apps_own_handling_is_a_500_in_our_shape(tmp_path: Path, broken: tuple[str, ...]) -> None:
+    change = (
+        "import todo_api.app\n"
+        "whole = todo_api.app.App.wsgi_app\n"
+        "def broken(self, environ, start_response):\n"
+        f"    if environ['PATH_INFO'].startswith({broken!r}):\n"
+        "        raise RuntimeError(environ['PATH_INFO'])\n"
+        "    return whole(self, environ, start_response)\n"
+        "todo_api.app.App.wsgi_app = broken"
+    )
+    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
+        connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
+        connection.request("GET", "/broken/alice")
+        response = connection.getresponse()
+        assert response.status == 500
+        assert json.loads(response.read()) == {"detail": "Internal Server Error", "status_code": 500}
+        assert ("X-Request-ID" in response.headers) == (len(broken) == 1)
+        connection.close()
+        assert service.get("/health") == 200
+    assert "alice" not in (tmp_path / "server.log").read_text()

@@ -120,10 +120,15 @@ class Refusal(Task):
         return {**super().get_environment(), errors.REFUSED: error}
 
     def execute(self) -> None:
-        if self._error.code != 500:
+        try:
             super().execute()
-            return
-        # The app itself failed, past its own handling of faults.
+        except (OSError, ClientDisconnected):
+            raise
+        except Exception:
+            self._answer_alone()
+
+    def _answer_alone(self) -> None:
+        """For a fault past the app's own handling, which the app met here again."""
         self.complete = True
         self.status = "500 Internal Server Error"
         self.response_headers = [("Content-Type", "application/json")]
