@@ -44,11 +44,11 @@ def test_it_is_not_ready_while_the_server_drains(app: Flask, monkeypatch: pytest
 def test_an_exhausted_pool_does_not_make_it_unready(app: Flask) -> None:
     with app.app_context():
         pool = database().pool
-    held = [pool.connect() for _ in range(pool.size())]
+    held = [pool.take(0) for _ in range(pool.size)]
     time.sleep(1)
     assert ready(app) == CONNECTED
     for connection in held:
-        connection.close()
+        pool.give_back(connection)
 
 
 def test_it_is_not_ready_without_the_schema_and_the_log_names_the_command(

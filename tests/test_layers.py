@@ -12,7 +12,7 @@ ORDER = [
     *("api", "auth", "schemas", "store"),
     "models",
     *("db", "errors"),
-    *("logs", "config"),
+    *("logs", "config", "loop"),
 ]
 
 

@@ -95,7 +95,7 @@ class Metrics:
         self._in_flight = Gauge("todo_requests_in_flight", "Requests being answered.", **gauge)
         self._used = 0
         self._in_use = Gauge("todo_db_connections_in_use", "Pooled connections in use.", **gauge)
-        Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge).set(self._pool.size())
+        Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge).set(self._pool.size)
         fetches = Counter("todo_jwks_fetches", "Fetches of the key set.", ["outcome"], registry=registry)
         self._fetches = {outcome: fetches.labels(outcome) for outcome in self._fetched}
 
@@ -124,7 +124,7 @@ class Metrics:
         count, durations = self._children(method, answer.route or "", answer.status)
         count.inc()
         durations.observe(answer.seconds)
-        if (used := self._pool.checkedout()) != self._used:
+        if (used := self._pool.in_use) != self._used:
             self._used = used
             self._in_use.set(used)
         self._count_fetches()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -15,6 +16,7 @@ from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
 from todo_api.auth.fetch import fetch
 from todo_api.config import Settings
 from todo_api.errors import unavailable
+from todo_api.loop import apart
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class KeySet:
         """Wait for the fetch that this call starts, or for the very first: a provider that hangs holds one thread."""
         started = self._start_fetch()
         if self._thread and (started or not any(self.fetches.values())):
-            self._thread.join(max(0, self._began + FETCH_SECONDS - monotonic()))
+            apart(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))
 
     def _start_fetch(self) -> bool:
         """Start a fetch unless one is running or the last began only now; whether it was started."""

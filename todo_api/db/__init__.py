@@ -1,6 +1,5 @@
 """The database: connections and their pool for SQLite and PostgreSQL, UTC times, and statements compiled once."""
 
-import select
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,17 +10,16 @@ from typing import Any
 import psycopg2
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Dialect, Executable, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import Dialect, Executable
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import QueuePool
 
 from todo_api.config import Settings
-from todo_api.db.availability import POOL_WAIT_SECONDS, Availability, Unavailable
+from todo_api.db.availability import Availability, Unavailable
+from todo_api.db.pool import Pool, Pooled
 from todo_api.db.readiness import READY_SECONDS, Readiness
 from todo_api.db.statements import Row, Statement
 from todo_api.db.types import EPOCH, MICROSECOND, UTCDateTime
-from todo_api.db.waits import bound_waits, wait_until
+from todo_api.db.waits import bound_waits, can_be_read, wait_until
 
 __all__ = ["EPOCH", "MICROSECOND", "Base", "Row", "UTCDateTime", "Unavailable", "bound_waits", "db", "run"]
 
@@ -45,7 +43,7 @@ class Database:
     """An app's database. `is_ready` tells whether it answers and has its schema."""
 
     dialect: Dialect
-    pool: QueuePool
+    pool: Pool
     availability: Availability
     is_ready: Callable[[], bool]
     prefix: str
@@ -79,24 +77,16 @@ def init_app(app: Flask, settings: Settings) -> None:
     availability = Availability()
 
     def connect() -> Any:
-        return dialect.loaded_dbapi.connect(*arguments, **options)
+        connection = dialect.loaded_dbapi.connect(*arguments, **options)
+        (_set_up_sqlite if sqlite else _set_up_postgresql)(connection)
+        return connection
 
-    pool = QueuePool(
-        connect,
-        pool_size=settings.threads,
-        max_overflow=0,
-        timeout=POOL_WAIT_SECONDS,
-        recycle=-1 if sqlite else POOL_RECYCLE_SECONDS,
-        reset_on_return=None,
-        use_lifo=True,
-    )
     if sqlite:
-        event.listen(pool, "connect", _set_up_sqlite)
+        pool = Pool(connect, settings.threads, lambda _: True)
         ask: Callable[[float], None] = _ask_sqlite(Path(arguments[0]))
         prefix = ""
     else:
-        event.listen(pool, "connect", _set_up_postgresql)
-        event.listen(pool, "checkout", _distrust(availability))
+        pool = Pool(connect, settings.threads, _trusts(availability))
         ask = _ask_postgresql(*arguments, **options)
         prefix = (
             _time_limits(settings.db_lock_timeout_seconds, settings.db_statement_timeout_seconds)
@@ -131,27 +121,23 @@ def _time_limits(lock_seconds: int, statement_seconds: int) -> str:
     return f"SET LOCAL lock_timeout = {1000 * lock_seconds}; SET LOCAL statement_timeout = {1000 * statement_seconds}; "
 
 
-def _set_up_sqlite(connection: Any, record: Any) -> None:
+def _set_up_sqlite(connection: Any) -> None:
     # FULL: a task that was acknowledged survives a power cut.
     for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _set_up_postgresql(connection: Any, record: Any) -> None:
+def _set_up_postgresql(connection: Any) -> None:
     connection.autocommit = True
-    poller = record.info["poller"] = select.poll()
-    poller.register(connection, select.POLLIN)
-    record.info["made"] = monotonic()
 
 
-def _distrust(availability: Availability) -> Callable[[Any, Any, Any], None]:
-    def check(connection: Any, record: Any, proxy: Any) -> None:
-        # Nobody waits for an answer on a pooled connection, so one that can be read was closed by the server; and
-        # one from before the database stopped answering may never be told.
-        if record.info["poller"].poll(0) or record.info["made"] < availability.lost:
-            raise DisconnectionError("closed while pooled")
+def _trusts(availability: Availability) -> Callable[[Pooled], bool]:
+    def is_usable(pooled: Pooled) -> bool:
+        # One from before the database stopped answering may never be told that it is closed.
+        oldest = max(availability.lost, monotonic() - POOL_RECYCLE_SECONDS)
+        return pooled.made > oldest and not can_be_read(pooled.connection)
 
-    return check
+    return is_usable
 
 
 def _select_from_every_table() -> str:

@@ -5,7 +5,8 @@ from threading import Lock
 from time import monotonic
 
 import psycopg2
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from todo_api.db.pool import PoolExhausted
 
 log = logging.getLogger(__package__)
 
@@ -73,7 +74,7 @@ class Availability:
                 if not self._hanging:
                     self._next_probe = now + PROBE_SECONDS
                 self._hanging = True
-                if not isinstance(error, PoolTimeout):
+                if not isinstance(error, PoolExhausted):
                     self.lost = now
         # Not before there was a line about it, so that a database that comes and goes does not flood the log.
         self._failing = self.report(error) or self._failing or self._hanging

@@ -3,12 +3,14 @@
 import logging
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
 
 import psycopg2
 
 from todo_api.db.availability import MIGRATE_COMMAND, described, is_missing_table
+from todo_api.loop import apart
 
 log = logging.getLogger(__package__)
 
@@ -48,7 +50,7 @@ class Readiness:
             else:
                 patience = self._asked + PATIENCE_SECONDS - now
             done = self._done
-        return done.wait(max(0, patience)) and self._ready
+        return apart(partial(done.wait, max(0, patience))) and self._ready
 
     def _answer(self, done: Event, deadline: float) -> None:
         problem = "a fault of ours"

@@ -2,17 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 from sqlalchemy import Dialect, Executable
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import Pool, PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from todo_api.db.availability import Availability, Unavailable, is_missing_table
+from todo_api.db.availability import POOL_WAIT_SECONDS, Availability, Unavailable, is_missing_table
+from todo_api.db.pool import Pool, Pooled, PoolExhausted
+from todo_api.loop import apart
 
 Row = tuple[Any, ...]
 
@@ -32,8 +32,7 @@ GIVEN_UP = (
 class Statement:
     """A statement compiled once. Calling it is one round trip in autocommit, never repeated on our own.
 
-    It goes straight to the driver through SQLAlchemy's pool: the same through a SQLAlchemy connection costs twice
-    the processor time.
+    It goes straight to the driver: the same through a SQLAlchemy connection costs twice the processor time.
     """
 
     def __init__(
@@ -53,35 +52,45 @@ class Statement:
         self._result = _processors(
             {at: column.type.dialect_impl(dialect).result_processor(dialect, None) for at, column in columns}
         )
-        self._errors: tuple[type[Exception], ...] = (dialect.loaded_dbapi.Error, SQLAlchemyError)
+        self._errors: tuple[type[Exception], ...] = (dialect.loaded_dbapi.Error, PoolExhausted)
+        # SQLite blocks the thread while another process writes; and until what is written is on the disk.
+        self._blocks = dialect.name == "sqlite" and not clause.is_select
 
     def __call__(self, parameters: Mapping[str, Any]) -> list[Row]:
         """The rows. Raises Unavailable, and the driver's own error for what is a fault of ours."""
         entered = self._availability.enter()
-        connection: PoolProxiedConnection | None = None
+        bound = self._bound(parameters)
+        pooled: Pooled | None = None
         try:
-            connection = self._connection(entered)
-            cursor = connection.cursor()
-            cursor.execute(self._sql, self._bound(parameters))
-            rows: list[Row] = cursor.fetchall()  # type: ignore[assignment]
+            pooled = self._take(entered)
+            if self._blocks:
+                rows = apart(partial(self._rows, pooled.connection, bound))
+            else:
+                rows = self._rows(pooled.connection, bound)
         except self._errors as error:
-            raise self._explained(error, connection, entered) from error
+            raise self._explained(error, pooled, entered) from error
         except BaseException:
-            if connection is not None:
-                connection.invalidate()
+            if pooled:
+                self._pool.discard(pooled)
             raise
-        connection.close()
+        self._pool.give_back(pooled)
         self._availability.answered()
         if self._result:
             return [self._read(row) for row in rows]
         return rows
 
-    def _connection(self, entered: float) -> PoolProxiedConnection:
+    def _rows(self, connection: Any, bound: Any) -> list[Row]:
+        cursor = connection.cursor()
+        cursor.execute(self._sql, bound)
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+    def _take(self, entered: float) -> Pooled:
         """A connection, waited for as long as others come back: when none does, the database hangs."""
         while True:
             try:
-                return self._pool.connect()
-            except PoolTimeout:
+                return self._pool.take(POOL_WAIT_SECONDS)
+            except PoolExhausted:
                 if not self._availability.worth_waiting(entered):
                     raise
 
@@ -100,14 +109,14 @@ class Statement:
             for at, value in enumerate(row)
         )
 
-    def _explained(self, error: Exception, connection: PoolProxiedConnection | None, entered: float) -> Exception:
+    def _explained(self, error: Exception, pooled: Pooled | None, entered: float) -> Exception:
         """Unavailable, with a line in the log, or the error itself where the database is not to blame."""
         answer = isinstance(error, OURS + GIVEN_UP) or is_missing_table(error) or _is_locked(error)
-        if connection is not None:
-            if answer and _is_usable(connection.dbapi_connection):
-                connection.close()
+        if pooled:
+            if answer and _is_usable(pooled.connection):
+                self._pool.give_back(pooled)
             else:
-                connection.invalidate()
+                self._pool.discard(pooled)
         if answer:
             self._availability.answered()
             if isinstance(error, OURS) and not is_missing_table(error):

@@ -8,6 +8,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from todo_api.config import Settings
+from todo_api.loop import wait_for
 
 _EVENTS = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
 # The server gives up on a statement first, as its answer leaves the connection usable.
@@ -37,9 +38,12 @@ def wait_until(deadline: float, connection: Any) -> None:
     Closing the connection is left to the caller: within psycopg2's wait it would be a deadlock.
     """
     while (state := connection.poll()) != extensions.POLL_OK:
-        # Made anew, which costs less than a microsecond: while connecting, the socket changes. Not select(), which
-        # knows no descriptor past 1023.
-        poller = select.poll()
-        poller.register(connection, _EVENTS[state])
-        if not poller.poll(max(0, 1000 * (deadline - monotonic()))):
+        if not wait_for(connection.fileno(), _EVENTS[state], deadline - monotonic()):
             raise psycopg2.OperationalError("no answer in time")
+
+
+def can_be_read(connection: Any) -> bool:
+    """Of a connection from which nobody waits for an answer: whether the server has closed it."""
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))

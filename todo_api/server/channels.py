@@ -13,16 +13,18 @@ from waitress.channel import HTTPChannel
 from todo_api.server.answers import Parser, Refusal, Task
 
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+READ = select.EPOLLIN | select.EPOLLRDHUP
+WRITE = select.EPOLLOUT
 
 
 class Channel(HTTPChannel):
-    """A connection that whichever thread is told of it serves, one at a time."""
+    """A connection that is read, answered and sent to in one go, in a fiber of its own."""
 
     parser_class = Parser
     task_class = Task
     error_task_class = Refusal
 
-    # Whether a thread is at it just now.
+    # Whether it has its turn just now.
     in_hand = False
     # The request that was half read when the server last looked, and since when it is.
     unfinished: Any = None
@@ -35,10 +37,28 @@ class Channel(HTTPChannel):
         self.descriptor = self.socket.fileno()
         self.server.active_channels[self.descriptor] = self
 
+    def await_turn(self) -> None:
+        # Told once, and not again before its turn has ended: the requests of a connection are done one by one.
+        self.server.loop.watch(self.descriptor, self._awaited | select.EPOLLONESHOT, self._told)
+
+    @property
+    def _awaited(self) -> int:
+        return WRITE if self.total_outbufs_len else READ
+
+    def _told(self, events: int) -> None:
+        self.server.serve(self, events)
+
+    def events(self) -> int:
+        """What it could be told of now."""
+        poller = select.poll()
+        poller.register(self.descriptor, self._awaited)
+        return sum(events for _, events in poller.poll(0))
+
     def del_channel(self, map: Any = None) -> None:
         """Replaces: taken out of that map as well."""
         if self.server.active_channels.get(self.descriptor) is self:
             del self.server.active_channels[self.descriptor]
+            self.server.loop.forget(self.descriptor)
 
     def take_turn(self, events: int) -> None:
         """Read, answer and send what there is."""
@@ -58,7 +78,7 @@ class Channel(HTTPChannel):
                 self.handle_write()
         self.in_hand = False
         if self.connected:
-            self.server.await_turn(self)
+            self.await_turn()
 
     def write_soon(self, data: Any) -> int:
         """Replaces: every answer copied into a buffer first; only what the socket does not take at once goes there."""
@@ -69,7 +89,7 @@ class Channel(HTTPChannel):
         return written
 
     def _flush_outbufs_below_high_watermark(self) -> None:
-        """Replaces: a wait, for ever, until the loop has sent what lies here. What sends is this very thread."""
+        """Replaces: a wait, for ever, until the loop has sent what lies here. This is the loop's own thread."""
 
     def send_continue(self) -> None:
         """waitress asks also a request without a body to go on, and one it refuses, and then waits for the rest."""
@@ -94,7 +114,7 @@ class Channel(HTTPChannel):
         return False
 
     def cut(self) -> None:
-        """End the connection, from any thread: the one that is told of its end closes it."""
+        """End the connection: it is closed in its turn, when it is told of that."""
         with contextlib.suppress(OSError, AttributeError):  # closed meanwhile
             self.socket.shutdown(socket.SHUT_RDWR)
 

@@ -1,11 +1,10 @@
 """A worker: waitress, made to drain, to outlast hostile clients, and to answer its own errors as the API does.
 
 waitress reads in one thread and answers in others, so each request is handed over twice, which the interpreter lock
-makes dearer than the request itself. Here all threads wait in one epoll: the one that is woken reads, answers and
-sends.
+makes dearer than the request itself. Here one thread does it all, and requests take turns in it (`todo_api.loop`).
 
-All that touches waitress's internals is here, in `channels` and in `answers`, written for the exact version in
-requirements.txt. Each override says what it replaces.
+waitress's own parser, channels and tasks are what is used of it. All that touches their internals is in `channels` and
+in `answers`, written for the exact version in requirements.txt; each override says what it replaces.
 """
 
 import logging
@@ -13,20 +12,20 @@ import resource
 import select
 import signal
 import socket
-import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from waitress.adjustments import Adjustments
-from waitress.server import TcpWSGIServer
-from waitress.wasyncore import dispatcher, file_dispatcher, poll2
 
 from todo_api import db
 from todo_api.app import create_app
 from todo_api.config import Settings
+from todo_api.loop import Loop
 from todo_api.server.channels import Channel
-from todo_api.server.listener import ignore_new_clients
+from todo_api.server.listener import BACKLOG, ignore_new_clients
 
 log = logging.getLogger(__name__)
 
@@ -39,16 +38,13 @@ REQUEST_SECONDS = 10
 SILENCE_SECONDS = 30
 # While no connection is free, those that are silent give way sooner.
 SILENCE_SECONDS_WHEN_FULL = 1
-# However many wait for the database, one thread is free for what needs none, and one for `/health/db`.
-SPARE_THREADS = 2
-# How often the main thread looks after the connections; and while it waits for them to end.
+# However many requests wait for the database, there is a place for one that needs none, and one for `/health/db`.
+SPARE_PLACES = 2
+# How often the connections are looked after; and while it is waited for them to end.
 TURN_SECONDS = 1
 SHORT_TURN_SECONDS = 0.02
 # For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
 GRACE_SECONDS = 0.2
-# Once: a connection is served by one thread at a time.
-READ = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT
-WRITE = select.EPOLLOUT | select.EPOLLONESHOT
 
 
 def serve(
@@ -60,12 +56,12 @@ def serve(
     app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
     app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
-    Lifeline(server, lifeline)
+    server.loop.watch(lifeline, select.EPOLLIN, lambda _: server.stop(all_workers=True))
     signal.signal(signal.SIGTERM, server.stop)
     ready()
     server.run()
     with app.app_context():
-        db.database().pool.dispose()  # so that SQLite leaves one file
+        db.database().pool.close()  # so that SQLite leaves one file
 
 
 def connection_limit(threads: int) -> int:
@@ -82,18 +78,15 @@ def connection_limit(threads: int) -> int:
     return MOST_CONNECTIONS
 
 
-class Server(TcpWSGIServer):
-    """The listening socket and the loop over all connections."""
+class Server:
+    """The listening socket and the connections. It is what waitress's channels and tasks take for their server."""
 
     # Still answering, but nobody should send more.
     draining = False
 
     def __init__(self, app: Any, settings: Settings, listener: socket.socket, connection_limit: int) -> None:
         body_bytes = 2 * settings.max_body_bytes  # what is over the limit by less gets the app's own answer
-        adjustments = Adjustments(
-            sockets=[listener],
-            threads=settings.threads + SPARE_THREADS,
-            connection_limit=connection_limit,
+        self.adj = Adjustments(
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=body_bytes,
             inbuf_overflow=body_bytes + 1,  # in memory: the file system may be read-only
@@ -101,73 +94,113 @@ class Server(TcpWSGIServer):
             log_socket_errors=False,  # clients disconnect
             ident=None,
             expose_tracebacks=False,
-            clear_untrusted_proxy_headers=False,  # the app reads none
         )
-        super().__init__(
-            app,
-            map={},
-            _sock=listener,
-            dispatcher=object(),  # or waitress starts threads of its own
-            adj=adjustments,
-            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
-            bind_socket=False,
-        )
+        self.application = app
+        self.active_channels: dict[int, Channel] = {}
+        self.server_name = self.adj.server_name
+        self.effective_port = settings.port
+        listener.setblocking(False)
+        self._listener = listener
+        self._accepting = True
+        self._connection_limit = connection_limit
         self._lame_duck_seconds = settings.lame_duck_seconds
         self._drain_seconds = settings.drain_seconds
         self._stopping = False
         self._all_stop = False
         self._next_maintenance = 0.0
-        self._epoll = select.epoll()
+        # Requests that may be under way at once. The other channels stay unread until one of those is answered.
+        self._places = settings.threads + SPARE_PLACES
+        self._queue: deque[Channel] = deque()
+        self.loop = Loop(self._places)
 
     def stop(self, *_: object, all_workers: bool = False) -> None:
         """Have run() drain and return. May be called by a signal handler, and again."""
         self._stopping = True
         self._all_stop = self._all_stop or all_workers
-        self.trigger.pull_trigger()
+        self.loop.ring()
 
     def run(self) -> None:
-        """Replaces waitress's, which at a stop drops what is queued and cuts what runs, and whose select() ends the
-        process at the 1024th file. This thread accepts connections and looks after them; the others serve them.
-        """
-        for _ in range(self.adj.threads):
-            threading.Thread(target=self._serve, daemon=True).start()
+        """Serve until told to stop, then drain: answer what was accepted, and let nobody in for nothing."""
+        self._await_clients()
         while not self._stopping:
-            poll2(TURN_SECONDS, self._map)
+            self._turn(TURN_SECONDS)
         self.draining = True
-        self._turn(self._lame_duck_seconds)
+        self._go_on(self._lame_duck_seconds)
         if self._all_stop:  # else others go on accepting
-            ignore_new_clients(self.socket)
-            self._turn(GRACE_SECONDS)
-        for _ in range(self.adj.backlog):
-            self.handle_accept()  # whom the kernel has let in, it would reset
-        dispatcher.close(self)  # this socket alone
-        self._turn(GRACE_SECONDS)
-        self._turn(self._drain_seconds - GRACE_SECONDS, while_busy=True)
+            ignore_new_clients(self._listener)
+            self._go_on(GRACE_SECONDS)
+        self.loop.forget(self._listener.fileno())
+        self._accepting = False
+        for _ in range(BACKLOG):
+            self._accept()  # whom the kernel has let in, it would reset
+        self._listener.close()
+        self._go_on(GRACE_SECONDS)
+        self._go_on(self._drain_seconds - GRACE_SECONDS, while_busy=True)
         for channel in list(self.active_channels.values()):
             channel.take_no_more()  # or a write of the last moment is cut off before its answer
-        self._turn(GRACE_SECONDS, while_busy=True)
+        self._go_on(GRACE_SECONDS, while_busy=True)
         if cut := self._busy():
             log.warning("stopped with %d requests unanswered", cut)
 
-    def _turn(self, seconds: float, *, while_busy: bool = False) -> None:
-        """Keep the loop turning."""
+    def _go_on(self, seconds: float, *, while_busy: bool = False) -> None:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
-            poll2(min(left, SHORT_TURN_SECONDS), self._map)
+            self._turn(min(left, SHORT_TURN_SECONDS))
+
+    def _turn(self, seconds: float) -> None:
+        self.loop.turn(seconds)
+        now = time.time()
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + TURN_SECONDS
+            self._maintain(now)
 
     def _busy(self) -> int:
-        return sum(channel.busy for channel in list(self.active_channels.values()))
+        return sum(channel.busy for channel in self.active_channels.values())
 
-    def _serve(self) -> None:
-        """What each thread does."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the main thread
-        while True:
-            for descriptor, events in self._epoll.poll(maxevents=1):
-                channel = self.active_channels.get(descriptor)
-                if channel is not None:
-                    self._let(channel, events)
+    def _await_clients(self) -> None:
+        # Accepted after all else of a turn, or a new connection could be taken for one that has ended in it.
+        self.loop.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self.loop.soon(self._accept))
 
-    def _let(self, channel: Channel, events: int) -> None:
+    def _accept(self) -> None:
+        """Let one client in. The next may find a worker that has more time."""
+        try:
+            connection, address = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or it has left
+            return
+        except OSError:  # there is no file to be had for it
+            self.loop.forget(self._listener.fileno())
+            return
+        channel = Channel(self, connection, address, self.adj)
+        try:
+            for option in self.adj.socket_options:
+                connection.setsockopt(*option)
+            channel.await_turn()
+        except OSError:  # of this client alone
+            channel.handle_close()
+        if self._full:  # the others wait in the kernel until one has left
+            self.loop.forget(self._listener.fileno())
+
+    @property
+    def _full(self) -> bool:
+        return len(self.active_channels) >= self._connection_limit
+
+    def serve(self, channel: Channel, events: int) -> None:
+        """Have something done for a channel: now, or once there is a place for it."""
+        if self._places:
+            self._places -= 1
+            self.loop.spawn(partial(self._serve, channel, events))
+        else:
+            self._queue.append(channel)
+
+    def _serve(self, channel: Channel, events: int) -> None:
+        self._take_turn(channel, events)
+        while self._queue:
+            channel = self._queue.popleft()
+            self._take_turn(channel, channel.events())  # it may have left meanwhile
+        self._places += 1
+
+    @staticmethod
+    def _take_turn(channel: Channel, events: int) -> None:
         try:
             channel.take_turn(events)
         except Exception:
@@ -175,42 +208,16 @@ class Server(TcpWSGIServer):
             channel.refused = None
             channel.handle_close()
 
-    def await_turn(self, channel: Channel) -> None:
-        """Have one of the threads told when there is something to do for the channel."""
-        self._epoll.modify(channel.socket, WRITE if channel.total_outbufs_len else READ)
-
     def add_task(self, channel: Channel) -> None:
-        """Replaces: a request handed over to another thread. The one that reads it goes on with it."""
+        """waitress hands a request over to another thread here. It is gone on with where it was read."""
 
     def pull_trigger(self) -> None:
-        """Replaces: the loop woken after each answer. No channel waits for the loop."""
+        """waitress wakes its loop here, to send an answer. That is sent where it was made."""
 
-    def channel_class(self, *args: Any, **kwargs: Any) -> None:
-        """Replaces: a channel that the loop finds in its map."""
-        channel = Channel(*args, **kwargs)
-        try:
-            self._epoll.register(channel.socket, READ)
-        except OSError:  # of this connection alone: waitress would close the listener
-            channel.handle_close()
-
-    def readable(self) -> bool:
-        """Whether to accept. Replaces: counts the connections in the loop's map, where ours are not."""
-        now = time.time()
-        if now >= self._next_maintenance:
-            self._next_maintenance = now + TURN_SECONDS
-            self.maintenance(now)
-        return not self._full
-
-    @property
-    def _full(self) -> bool:
-        return len(self.active_channels) >= int(self.adj.connection_limit)
-
-    def maintenance(self, now: float) -> None:
-        """waitress only closes who is silent; this also closes who takes too long to send a request, and counts
-        silence sooner while no connection is free.
-        """
+    def _maintain(self, now: float) -> None:
+        """Close who is silent, sooner while no connection is free, and who takes too long to send a request."""
         silent_since = now - (SILENCE_SECONDS_WHEN_FULL if self._full else SILENCE_SECONDS)
-        for channel in list(self.active_channels.values()):
+        for channel in self.active_channels.values():
             if channel.request is not channel.unfinished:
                 channel.unfinished, channel.unfinished_since = channel.request, now
             late = channel.request is not None and channel.unfinished_since < now - REQUEST_SECONDS
@@ -218,21 +225,5 @@ class Server(TcpWSGIServer):
             silent = channel.last_activity < silent_since and idle
             if not channel.in_hand and (late or silent):
                 channel.cut()
-
-
-class Lifeline(file_dispatcher):
-    """The parent's pipe: at its end the parent stops the service, or is gone."""
-
-    def __init__(self, server: Server, pipe: int) -> None:
-        super().__init__(pipe, map=server._map)
-        self._server = server
-
-    def writable(self) -> bool:
-        return False
-
-    def handle_read(self) -> None:
-        self.handle_close()
-
-    def handle_close(self) -> None:
-        self._server.stop(all_workers=True)
-        self.close()
+        if self._accepting and not self._full:
+            self._await_clients()
