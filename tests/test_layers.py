@@ -11,7 +11,7 @@ ORDER = [
     *("resources", "cli", "metrics"),
     *("api", "auth", "schemas", "store"),
     "models",
-    *("db", "errors"),
+    *("db", "errors", "routing"),
     *("logs", "config", "loop"),
 ]
 

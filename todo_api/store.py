@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -53,7 +53,6 @@ _insert = (
 _delete = delete(Task).where(*_this).returning(Task.id)
 
 
-@cache
 def _list(completed: bool | None, after: bool) -> Select[*tuple[Any, ...]]:
     statement = select(*COLUMNS).where(_mine)
     if completed is not None:
@@ -65,7 +64,6 @@ def _list(completed: bool | None, after: bool) -> Select[*tuple[Any, ...]]:
     return statement.order_by(Task.created_at.desc(), Task.id.desc()).limit(bindparam("count"))
 
 
-@cache
 def _update(*names: str) -> Update:
     """Sets just the fields named, so that writers of different fields never overwrite each other."""
     at = bindparam("now", type_=UTCDateTime)
@@ -75,12 +73,17 @@ def _update(*names: str) -> Update:
 
 
 _toggle = _update().values(completed=~Task.completed)
+_lists = {key: _list(*key) for key in product((None, False, True), (False, True))}
+_fields = ("completed", "description", "title")
+_updates = {names: _update(*names) for count in range(1, 4) for names in combinations(_fields, count)}
+
+STATEMENTS = (_get, _insert, _delete, _toggle, *_lists.values(), *_updates.values())
 
 
 def list_tasks(user_id: str, completed: bool | None, after: Position | None, count: int) -> list[Row]:
     """At most `count` tasks of the user, newest first, from the one behind `after` on."""
     position = after._asdict() if after else {}
-    return run(_list(completed, after is not None), user_id=user_id, count=count, **position)
+    return run(_lists[completed, after is not None], user_id=user_id, count=count, **position)
 
 
 def create_task(user_id: str, title: str, description: str | None, completed: bool) -> Row:
@@ -105,7 +108,7 @@ def update_task(user_id: str, task_id: int, changes: Mapping[str, Any]) -> Row |
     if not changes:
         return get_task(user_id, task_id)
     new = {f"new_{name}": value for name, value in changes.items()}
-    return _one(_update(*sorted(changes)), user_id, task_id, now=now(), **new)
+    return _one(_updates[tuple(sorted(changes))], user_id, task_id, now=now(), **new)
 
 
 def toggle_task(user_id: str, task_id: int) -> Row | None:

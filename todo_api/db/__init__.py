@@ -1,8 +1,8 @@
 """The database: connections and their pool for SQLite and PostgreSQL, UTC times, and statements compiled once."""
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Executable
 from sqlalchemy.orm import DeclarativeBase
 
 from todo_api.config import Settings
@@ -42,12 +42,9 @@ db = SQLAlchemy(model_class=Base)
 class Database:
     """An app's database. `is_ready` tells whether it answers and has its schema."""
 
-    dialect: Dialect
     pool: Pool
-    availability: Availability
+    statements: dict[Executable, Statement]
     is_ready: Callable[[], bool]
-    prefix: str
-    statements: dict[Executable, Statement] = field(default_factory=dict)
 
 
 def database() -> Database:
@@ -57,15 +54,13 @@ def database() -> Database:
 
 
 def run(clause: Executable, **parameters: Any) -> list[Row]:
-    """Run one statement on the current app's database and return its rows. Raises Unavailable."""
-    it: Database = current_app.extensions[__name__]
-    statement = it.statements.get(clause)
-    if statement is None:
-        statement = it.statements[clause] = Statement(clause, it.dialect, it.pool, it.availability, it.prefix)
+    """Run one of its statements on the current app's database and return the rows. Raises Unavailable."""
+    statement: Statement = current_app.extensions[__name__].statements[clause]
     return statement(parameters)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, statements: Iterable[Executable]) -> None:
+    """Prepare the database, which is not asked anything yet, for these statements."""
     url = app.config["SQLALCHEMY_DATABASE_URI"] = settings.database(app.instance_path)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
     db.init_app(app)
@@ -94,7 +89,8 @@ def init_app(app: Flask, settings: Settings) -> None:
             # all, and of a user unlike the others they are many.
             + "SET LOCAL enable_sort = off; "
         )
-    app.extensions[__name__] = Database(dialect, pool, availability, Readiness(ask), prefix)
+    compiled = {clause: Statement(clause, dialect, pool, availability, prefix) for clause in statements}
+    app.extensions[__name__] = Database(pool, compiled, Readiness(ask))
 
 
 def _sqlite_options() -> dict[str, Any]:
