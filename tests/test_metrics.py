@@ -100,17 +100,18 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
         chosen = settings("sqlite:///{tmp_path}/todo.db", metrics_token="{TOKEN}")
         metrics.prepare(chosen)
         folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+        app = make_app(chosen.database_url, metrics_token=chosen.metrics_token)
+        app.add_url_rule("/die", view_func=lambda: os._exit(0))
 
         def worker(slot, work):
             if child := os.fork():
                 assert os.waitpid(child, 0)[1] == 0
                 return
-            metrics.worker(slot)
-            work(make_app(chosen.database_url, metrics_token=chosen.metrics_token))
+            metrics.worker(app, slot)
+            work(app)
             os._exit(1)
 
         def die_within_a_request(app):
-            app.add_url_rule("/die", view_func=lambda: os._exit(0))
             app.test_client().get("/health")
             app.test_client().get("/die")
 
@@ -129,7 +130,7 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
     # Worker 1 died within a request, and this one is worker 0's.
     assert found["todo_requests_in_flight",] == 2
     assert found["todo_db_connections_max",] == 16
-    assert {name.rpartition("_")[2] for name in files} == {"0.db", "1.db"}
+    assert {name.rpartition("_")[2] for name in files} == {"parent.db", "0.db", "1.db"}
     assert not Path(folder).exists()
 
 

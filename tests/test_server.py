@@ -19,7 +19,7 @@ from todo_api import server
 from todo_api.config import Settings
 from todo_api.server.supervisor import usable_cpus
 
-CANNOT_START = "from todo_api.server import worker\nworker.create_app = lambda settings: 1 / 0"
+CANNOT_START = "from todo_api.server import worker\nworker.Server = lambda *settings: 1 / 0"
 
 
 def started(folder: Path, *, change: str = "", **settings: object) -> subprocess.CompletedProcess[str]:

@@ -11,6 +11,7 @@ import select
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from math import inf
 from threading import Event, get_ident
@@ -83,6 +84,7 @@ class Fiber(greenlet):
 
     def __init__(self, loop: "Loop") -> None:
         super().__init__(parent=loop.main)
+        self.gr_context = copy_context()
         self.loop = loop
 
     def run(self, work: Callable[[], object]) -> None:

@@ -21,6 +21,8 @@ from todo_api.errors import ApiError
 # Where prometheus-client looks for the folder in which the workers share their numbers.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
+# Whose numbers this process writes.
+_whose = ["parent"]
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a statement on loopback to the longest that a request may take.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -31,10 +33,13 @@ def prepare(settings: Settings) -> None:
     if settings.metrics_token is None:
         return
     folder = tempfile.mkdtemp(prefix="todo-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
-    # prometheus-client reads it when it is imported; importing it here lets the workers share that memory.
+    # prometheus-client reads it when it is imported.
     os.environ[FOLDER] = folder
-    import prometheus_client  # noqa: F401
+    from prometheus_client import values
 
+    # In place of the process id, so that a worker goes on with the counters of the one it replaces, and nothing is left
+    # behind for each that died.
+    values.ValueClass = values.MultiProcessValue(lambda: _whose[0])
     atexit.register(_remove, folder, os.getpid())
 
 
@@ -43,23 +48,22 @@ def _remove(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def worker(slot: int) -> None:
-    """Count as worker number `slot`: right after each fork, before the app is made.
-
-    A number rather than the process id, so that a worker goes on with the counters of the one it replaces and
-    nothing is left behind for each that died; what that one had in flight died with it.
-    """
+def worker(app: Flask, number: int) -> None:
+    """Count as the worker of this number: right after each fork. What the one before had in flight died with it."""
     if FOLDER not in os.environ:
         return
-    from prometheus_client import multiprocess, values
+    from prometheus_client import multiprocess
 
-    multiprocess.mark_process_dead(slot)
-    values.ValueClass = values.MultiProcessValue(lambda: slot)
+    _whose[0] = str(number)
+    multiprocess.mark_process_dead(_whose[0])
+    app.extensions[__name__].begin()
 
 
 def open_to(app: Flask, token: str) -> Callable[[logs.Answer], None]:
     """Open `/metrics` to this token; what has to be told of each answer."""
-    metrics = Metrics(app)
+    metrics = app.extensions[__name__] = Metrics(app)
+    if FOLDER not in os.environ:
+        metrics.begin()
     expected = token.encode()
 
     def show() -> Response:
@@ -95,7 +99,7 @@ class Metrics:
         self._in_flight = Gauge("todo_requests_in_flight", "Requests being answered.", **gauge)
         self._used = 0
         self._in_use = Gauge("todo_db_connections_in_use", "Pooled connections in use.", **gauge)
-        Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge).set(self._pool.size)
+        self._max = Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge)
         fetches = Counter("todo_jwks_fetches", "Fetches of the key set.", ["outcome"], registry=registry)
         self._fetches = {outcome: fetches.labels(outcome) for outcome in self._fetched}
 
@@ -105,6 +109,10 @@ class Metrics:
 
         # Bounded, since routes, statuses and METHODS are.
         self._children = children
+
+    def begin(self) -> None:
+        """In the process that serves, which may be another than the one that made the app."""
+        self._max.set(self._pool.size)
 
     def in_flight(self, app: Any) -> Any:
         """The WSGI app, with its requests counted while they are in it."""

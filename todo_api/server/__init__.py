@@ -28,7 +28,7 @@ def serve(settings: Settings) -> int:
         return 1
     say(greeting(settings))
     metrics.prepare(settings)
-    return Supervisor(listener, settings).run()
+    return Supervisor(listener, settings, create_app(settings)).run()
 
 
 def migrated(settings: Settings) -> bool:

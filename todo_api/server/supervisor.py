@@ -15,6 +15,8 @@ from operator import setitem
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
+from flask import Flask
+
 from todo_api import metrics
 from todo_api.config import Settings
 from todo_api.server import worker
@@ -37,15 +39,16 @@ class Worker(NamedTuple):
 
 
 class Supervisor:
-    """Forks workers that share one listening socket.
+    """Forks workers that share one listening socket, and the app's memory until they write to it.
 
     Its signals stay blocked and are waited for one by one: no handler interrupts anything, none gets lost, and a
     process with id 1 hears them as well.
     """
 
-    def __init__(self, listener: socket.socket, settings: Settings) -> None:
+    def __init__(self, listener: socket.socket, settings: Settings, app: Flask) -> None:
         self._listener = listener
         self._settings = settings
+        self._app = app
         self._count = settings.web_concurrency or (1 if settings.uses_sqlite else min(usable_cpus(), MOST_WORKERS))
         self._connection_limit = worker.connection_limit(settings.threads)
         self._workers: dict[int, Worker] = {}
@@ -103,13 +106,14 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.close(self._lifeline_end)
             self._pin(number)
-            metrics.worker(number)
+            metrics.worker(self._app, number)
             worker.serve(
+                self._app,
                 self._settings,
                 self._listener,
                 self._lifeline,
                 self._connection_limit,
-                partial(setitem, self._ready, number, 1),
+                ready=partial(setitem, self._ready, number, 1),
             )
             status = 0
         except BaseException:

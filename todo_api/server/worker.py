@@ -18,10 +18,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from flask import Flask
 from waitress.adjustments import Adjustments
 
 from todo_api import db
-from todo_api.app import create_app
 from todo_api.config import Settings
 from todo_api.loop import Loop
 from todo_api.server.channels import Channel
@@ -43,24 +43,31 @@ SPARE_PLACES = 2
 # How often the connections are looked after; and while it is waited for them to end.
 TURN_SECONDS = 1
 SHORT_TURN_SECONDS = 0.02
+# So short that it is as long as the system takes to wake another worker: else one takes all clients that come at once.
+YIELD_SECONDS = 1e-9
 # For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
 GRACE_SECONDS = 0.2
 
 
 def serve(
-    settings: Settings, listener: socket.socket, lifeline: int, connection_limit: int, ready: Callable[[], None]
+    app: Flask,
+    settings: Settings,
+    listener: socket.socket,
+    lifeline: int,
+    connection_limit: int,
+    *,
+    ready: Callable[[], None],
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
     logging.getLogger("waitress").setLevel(logging.CRITICAL)  # what it says names paths, and so users
     db.bound_waits(settings)
-    app = create_app(settings)
     server = Server(app, settings, listener, connection_limit)
     app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
     server.loop.watch(lifeline, select.EPOLLIN, lambda _: server.stop(all_workers=True))
     signal.signal(signal.SIGTERM, server.stop)
     ready()
-    server.run()
-    with app.app_context():
+    with app.app_context():  # for all requests, which would make one each
+        server.run()
         db.database().pool.close()  # so that SQLite leaves one file
 
 
@@ -162,7 +169,7 @@ class Server:
         self.loop.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self.loop.soon(self._accept))
 
     def _accept(self) -> None:
-        """Let one client in. The next may find a worker that has more time."""
+        """Let one client in, and leave the next to another worker."""
         try:
             connection, address = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or it has left
@@ -179,6 +186,7 @@ class Server:
             channel.handle_close()
         if self._full:  # the others wait in the kernel until one has left
             self.loop.forget(self._listener.fileno())
+        time.sleep(YIELD_SECONDS)
 
     @property
     def _full(self) -> bool:
