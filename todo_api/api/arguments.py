@@ -10,6 +10,7 @@ from flask import Response, request
 from marshmallow import Schema, ValidationError, missing
 
 from todo_api import errors
+from todo_api.api.answers import JSON
 from todo_api.errors import ApiError, InvalidInput, Problem
 
 View = Callable[..., Response]
@@ -24,12 +25,15 @@ _json = json.JSONDecoder(parse_constant=_no_constant)
 
 def receive_body() -> bytes:
     """The body as it came; nothing where there is none. Raises ApiError 415, or 413."""
-    if not request.content_length and "Transfer-Encoding" not in request.headers:
+    environ, length = request.environ, request.content_length
+    if not length and "HTTP_TRANSFER_ENCODING" not in environ:
         return b""
-    if request.mimetype != "application/json" or "Content-Encoding" in request.headers:
+    # Parsed only where there is more to it than that.
+    is_json = environ.get("CONTENT_TYPE") == JSON or request.mimetype == JSON
+    if not is_json or "HTTP_CONTENT_ENCODING" in environ:
         raise ApiError(415)
     received = request.get_data(cache=False)
-    if request.content_length is None:
+    if length is None:
         request.stream.read(1)  # a chunked body past the limit has just been cut off: one byte more is 413
     return received
 
