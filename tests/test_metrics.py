@@ -91,6 +91,16 @@ def test_nothing_is_imported_for_them_unless_a_token_is_set(tmp_path: Path) -> N
     assert run_python(program, tmp_path, METRICS_TOKEN=TOKEN).stdout == "True\n"
 
 
+def test_they_are_whole_under_another_server_too(tmp_path: Path) -> None:
+    program = f"""
+        from tests.support import make_app
+        app = make_app("sqlite://", metrics_token="{TOKEN}")
+        print(app.test_client().get("/metrics", headers={BEARER}).text)
+    """
+    shown = run_python(dedent(program), tmp_path, PROMETHEUS_MULTIPROC_DIR=str(tmp_path)).stdout
+    assert "todo_db_connections_max 8.0" in shown
+
+
 def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(tmp_path: Path) -> None:
     program = f"""
         import json, os, sys

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.support import SECRET, assert_error, make_app, migrated
-from todo_api import auth
+from tests.support import SECRET, Postgres, assert_error, make_app, migrated
+from todo_api import auth, cli
 from todo_api.db import db
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +50,24 @@ def test_up_and_down_and_up_again(empty_url: URL) -> None:
         flask_migrate.upgrade()
         flask_migrate.upgrade()  # nothing left to do
         assert schema(empty_url) == made
+
+
+def test_statistics_from_before_are_forgotten(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        app = make_app(url)
+        cli.init_app(app)
+        with app.app_context():
+            flask_migrate.upgrade(revision="0001")
+            with db.engine.begin() as connection:
+                columns = "user_id, title, completed, created_at, updated_at"
+                connection.execute(text(f"INSERT INTO tasks ({columns}) VALUES ('alice', 'x', false, now(), now())"))
+                connection.execute(text("ANALYZE tasks"))
+            known = text("SELECT attname FROM pg_stats WHERE tablename = 'tasks' AND attname IN ('user_id', 'title')")
+            for left in ({"user_id", "title"}, {"title"}):
+                with db.engine.begin() as connection:
+                    assert set(connection.execute(known).scalars()) == left
+                flask_migrate.upgrade()
+            db.engine.dispose()
 
 
 def test_no_drift_between_models_and_migrations(empty_url: URL) -> None:

@@ -1,12 +1,17 @@
 """Requests at the same time: nothing is lost, nothing is done twice."""
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+from tests.support import Postgres, disposed, make_app, migrated
+from todo_api import auth
 
 TASKS = "/api/alice/tasks"
 THREADS = 8
@@ -76,3 +81,24 @@ def test_eight_threads_that_write_all_succeed(client_of: ClientOf, alice: FlaskC
     tasks = alice.get(TASKS).json
     assert sorted(task["id"] for task in tasks) == list(range(1, 161))
     assert {(task["title"], task["completed"]) for task in tasks} == {("y", True)}
+
+
+def test_connections_that_the_database_closed_are_replaced_however_many_find_out_at_once(
+    postgres: Postgres, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(lambda: sys.setswitchinterval(0.005))
+    sys.setswitchinterval(1e-6)
+    with postgres.database() as url, disposed(migrated(make_app(url))) as app:
+
+        def client_of(user: str) -> FlaskClient:
+            client = app.test_client()
+            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(app).sign(user, 60)}"
+            return client
+
+        for _ in range(20):
+            answers = at_once(client_of, lambda client, turn: client.get(TASKS), times=2 * THREADS)
+            assert {response.status_code for response in answers} == {200}
+            Postgres(url).execute(
+                "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
+                "WHERE application_name = 'todo-api' AND datname = current_database()"
+            )

@@ -28,7 +28,7 @@ def outcome(adapter: MapAdapter) -> Any:
         rule, values = adapter.match(return_rule=True)
     except HTTPException as error:
         return type(error), dict(error.get_headers()).get("Location"), getattr(error, "valid_methods", None)
-    return rule.rule, values
+    return rule.endpoint, values
 
 
 @given(paths, methods)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -170,6 +170,24 @@ def answers(service: Service) -> bool:
         return service.get("/health", timeout=4) == 200
     except OSError:
         return False
+
+
+def test_whatever_a_request_raises_costs_no_other_its_worker(tmp_path: Path) -> None:
+    change = (
+        "import todo_api.app\n"
+        "whole = todo_api.app.App.wsgi_app\n"
+        "def broken(self, environ, start_response):\n"
+        "    if environ['PATH_INFO'] == '/broken':\n"
+        "        raise SystemExit(3)\n"
+        "    return whole(self, environ, start_response)\n"
+        "todo_api.app.App.wsgi_app = broken"
+    )
+    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
+        workers = service.workers()
+        with pytest.raises(RemoteDisconnected):
+            service.get("/broken")
+        assert service.get("/health") == 200
+        assert service.workers() == workers
 
 
 @pytest.mark.parametrize("broken", [("/broken",), ("/broken", "/.")])  # the second: also where it answers refusals

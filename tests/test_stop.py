@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from tests.bench.servers import cpu_seconds
 from tests.conftest import Postgres
 from tests.serving import Service, serving, token
 from tests.soak.stops import stop_under_load
@@ -59,7 +60,9 @@ def test_a_draining_server_still_answers_and_closes_each_connection(tmp_path: Pa
             response.read()
             assert response.getheader("Connection") is None
             os.kill(service.pid, signal.SIGTERM)
-            time.sleep(0.3)
+            used = cpu_seconds(service.pid)
+            time.sleep(0.6)
+            assert cpu_seconds(service.pid) - used < 0.3  # it waits, rather than looking again and again
             connection.request("GET", "/health")
             response = connection.getresponse()
             assert (response.status, response.getheader("Connection")) == (200, "close")

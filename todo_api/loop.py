@@ -51,6 +51,13 @@ def apart(work: Callable[[], Result]) -> Result:
     return future.result()
 
 
+def give_way() -> None:
+    """Let whoever else has something to do go on first."""
+    waiter = Waiter()
+    waiter.wake()
+    waiter.wait(inf)
+
+
 class Waiter:
     """Whoever made it, waiting to be woken, once, by any thread."""
 

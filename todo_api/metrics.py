@@ -21,8 +21,8 @@ from todo_api.errors import ApiError
 # Where prometheus-client looks for the folder in which the workers share their numbers.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
-# Whose numbers this process writes.
-_whose = ["parent"]
+# Of several processes that share a folder, the one whose numbers this writes.
+_whose: list[str] = []
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a statement on loopback to the longest that a request may take.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -39,6 +39,7 @@ def prepare(settings: Settings) -> None:
 
     # In place of the process id, so that a worker goes on with the counters of the one it replaces, and nothing is left
     # behind for each that died.
+    _whose[:] = ["parent"]
     values.ValueClass = values.MultiProcessValue(lambda: _whose[0])
     atexit.register(_remove, folder, os.getpid())
 
@@ -50,11 +51,11 @@ def _remove(folder: str, owner: int) -> None:
 
 def worker(app: Flask, number: int) -> None:
     """Count as the worker of this number: right after each fork. What the one before had in flight died with it."""
-    if FOLDER not in os.environ:
+    if not _whose:
         return
     from prometheus_client import multiprocess
 
-    _whose[0] = str(number)
+    _whose[:] = [str(number)]
     multiprocess.mark_process_dead(_whose[0])
     app.extensions[__name__].begin()
 
@@ -62,7 +63,7 @@ def worker(app: Flask, number: int) -> None:
 def open_to(app: Flask, token: str) -> Callable[[logs.Answer], None]:
     """Open `/metrics` to this token; what has to be told of each answer."""
     metrics = app.extensions[__name__] = Metrics(app)
-    if FOLDER not in os.environ:
+    if not _whose:
         metrics.begin()
     expected = token.encode()
 

@@ -105,7 +105,8 @@ class Cluster:
 
     def thaw(self) -> None:
         for process in self.processes():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     @contextmanager
     def connection(self) -> Iterator[Any]:

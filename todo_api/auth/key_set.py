@@ -89,7 +89,7 @@ class KeySet:
         return self._keys if monotonic() < self._kept_until else {}
 
     def _wait_for_keys(self) -> None:
-        """Wait for the fetch that this call starts, or for the very first: a provider that hangs holds one thread."""
+        """Wait for the fetch that this call starts, or for the very first: who hangs holds up one request."""
         started = self._start_fetch()
         if self._thread and (started or not any(self.fetches.values())):
             apart(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))

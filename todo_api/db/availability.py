@@ -26,7 +26,7 @@ class Unavailable(Exception):
 
 
 class Availability:
-    """Turns requests away at once while the database hangs, so that threads stay free for what needs none.
+    """Turns requests away at once while the database hangs, so that there is room for what needs none.
 
     It hangs once a request waited for it in vain (for a connection from the pool, for connecting or for an answer)
     and it answered nobody else of late; from then on about one request a second tries, until one is answered. A

@@ -48,8 +48,7 @@ class Pool:
         """A connection, waited for so long. Raises PoolExhausted, or what `connect` raises."""
         self._enter(seconds)
         try:
-            while self._pooled:
-                pooled = self._pooled.pop()
+            while pooled := self._pop():
                 if self._is_usable(pooled):
                     return pooled
                 _close(pooled)
@@ -69,8 +68,13 @@ class Pool:
 
     def close(self) -> None:
         """Close what is not in use."""
-        while self._pooled:
-            _close(self._pooled.pop())
+        while pooled := self._pop():
+            _close(pooled)
+
+    def _pop(self) -> Pooled | None:
+        with contextlib.suppress(IndexError):  # not asked for before, or another thread may take the last one meanwhile
+            return self._pooled.pop()
+        return None
 
     def _enter(self, seconds: float) -> None:
         with self._lock:

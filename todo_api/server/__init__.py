@@ -1,4 +1,4 @@
-"""The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that run waitress.
+"""The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that serve.
 
 `supervisor` forks the workers and replaces them; `worker` serves and drains, with `channels` and `answers`.
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 
+from todo_api.loop import give_way
 from todo_api.server.answers import Parser, Refusal, Task
 
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
@@ -18,7 +19,7 @@ WRITE = select.EPOLLOUT
 
 
 class Channel(HTTPChannel):
-    """A connection that is read, answered and sent to in one go, in a fiber of its own."""
+    """A connection that is read, answered and sent to in one go, by one fiber at a time."""
 
     parser_class = Parser
     task_class = Task
@@ -76,6 +77,8 @@ class Channel(HTTPChannel):
             self.service()
             if self.writable():
                 self.handle_write()
+            if self.requests:
+                give_way()  # who sends many at once keeps nobody else waiting
         self.in_hand = False
         if self.connected:
             self.await_turn()

@@ -7,6 +7,7 @@ waitress's own parser, channels and tasks are what is used of it. All that touch
 in `answers`, written for the exact version in requirements.txt; each override says what it replaces.
 """
 
+import contextlib
 import logging
 import resource
 import select
@@ -63,12 +64,19 @@ def serve(
     db.bound_waits(settings)
     server = Server(app, settings, listener, connection_limit)
     app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
-    server.loop.watch(lifeline, select.EPOLLIN, lambda _: server.stop(all_workers=True))
+    server.loop.watch(lifeline, select.EPOLLIN | select.EPOLLONESHOT, lambda _: server.stop(all_workers=True))
     signal.signal(signal.SIGTERM, server.stop)
     ready()
+    app.app_ctx_globals_class = NoGlobals  # type: ignore[assignment]
     with app.app_context():  # for all requests, which would make one each
         server.run()
         db.database().pool.close()  # so that SQLite leaves one file
+
+
+class NoGlobals:
+    """In place of Flask's `g`: what a request kept there, the others would find."""
+
+    __slots__ = ()
 
 
 def connection_limit(threads: int) -> int:
@@ -204,17 +212,18 @@ class Server:
         self._take_turn(channel, events)
         while self._queue:
             channel = self._queue.popleft()
-            self._take_turn(channel, channel.events())  # it may have left meanwhile
+            self._take_turn(channel)
         self._places += 1
 
     @staticmethod
-    def _take_turn(channel: Channel, events: int) -> None:
+    def _take_turn(channel: Channel, events: int | None = None) -> None:
         try:
-            channel.take_turn(events)
-        except Exception:
+            channel.take_turn(channel.events() if events is None else events)  # it may have left meanwhile
+        except BaseException:  # of this connection alone, whatever it is: the others share the loop
             log.exception("a connection failed")
             channel.refused = None
-            channel.handle_close()
+            with contextlib.suppress(Exception):
+                channel.handle_close()
 
     def add_task(self, channel: Channel) -> None:
         """waitress hands a request over to another thread here. It is gone on with where it was read."""
