@@ -95,7 +95,7 @@ def test_connections_that_the_database_closed_are_replaced_however_many_find_out
             client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(app).sign(user, 60)}"
             return client
 
-        for _ in range(20):
+        for _ in range(8):
             answers = at_once(client_of, lambda client, turn: client.get(TASKS), times=2 * THREADS)
             assert {response.status_code for response in answers} == {200}
             Postgres(url).execute(
