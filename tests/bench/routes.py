@@ -17,6 +17,7 @@ from tests.bench.servers import Server, cpu_seconds
 from tests.support import SECRET, Postgres
 
 CONNECTIONS = 16
+PATIENCE_SECONDS = 10
 # Ids of one length keep the answers of a kind at one length: those filled in, those assigned, those to be deleted.
 FILLED, ASSIGNED, DELETED = 1_000_000, 10_000_000, 20_000_000
 OWNERS = {"list20": 20, "list100": 100, "list1000": 1000, "reader": 1000, "writer": 10_000, "other": 100_000}
@@ -152,6 +153,7 @@ def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Roun
         "-t1",
         f"-c{CONNECTIONS}",
         f"-d{seconds}s",
+        f"--timeout={PATIENCE_SECONDS}s",
         "-s",
         str(script),
         f"http://127.0.0.1:{server.port}",

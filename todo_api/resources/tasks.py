@@ -60,7 +60,7 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     """
     limit = query["limit"]
     rows = store.list_tasks(user_id, query["completed"], query["after"], limit + 1)
-    response = json_response(tasks_json(rows[:limit]))
+    response = json_response(tasks_json(user_id, rows[:limit]))
     if len(rows) > limit:
         response.headers["Link"] = f'<{_next_page(user_id, rows[limit - 1])}>; rel="next"'
     return response
@@ -76,7 +76,7 @@ def create_task(task: dict[str, Any], user_id: str) -> Response:
     again, or there may be two.
     """
     row = store.create_task(user_id, **task)
-    return json_response(task_json(row), 201, {"Location": f"{_path(user_id)}/{row[0]}"})
+    return json_response(task_json(user_id, row), 201, {"Location": f"{_path(user_id)}/{row[0]}"})
 
 
 @blp.route("/<task_id>", methods=["GET"])
@@ -88,7 +88,7 @@ def get_task(user_id: str, task_id: int) -> Response:
 
     Another user's task is as unknown here as one that never was.
     """
-    return _found(store.get_task(user_id, task_id), task_id)
+    return _found(user_id, task_id, store.get_task(user_id, task_id))
 
 
 @blp.route("/<task_id>", methods=["PUT"])
@@ -102,7 +102,7 @@ def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response
     Only the fields sent change; `"description": null` clears it. Any known field moves `updated_at` forward, even with
     the same value; `{}` leaves it. Safe to repeat.
     """
-    return _found(store.update_task(user_id, task_id, changes), task_id)
+    return _found(user_id, task_id, store.update_task(user_id, task_id, changes))
 
 
 @blp.route("/<task_id>", methods=["DELETE"])
@@ -129,13 +129,13 @@ def toggle_task(user_id: str, task_id: int) -> Response:
     Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat; a client
     that knows what it wants sends `completed` in an update instead.
     """
-    return _found(store.toggle_task(user_id, task_id), task_id)
+    return _found(user_id, task_id, store.toggle_task(user_id, task_id))
 
 
-def _found(row: Row | None, task_id: int) -> Response:
+def _found(user_id: str, task_id: int, row: Row | None) -> Response:
     if row is None:
         raise _not_found(task_id)
-    return json_response(task_json(row))
+    return json_response(task_json(user_id, row))
 
 
 def _not_found(task_id: int) -> ApiError:

@@ -9,24 +9,24 @@ import orjson
 from todo_api.db import EPOCH, MICROSECOND, Row
 
 
-def task_json(row: Row) -> bytes:
-    return _render(_as_dict(row))
+def task_json(user_id: str, row: Row) -> bytes:
+    return _render(_as_dict(user_id, row))
 
 
-def tasks_json(rows: Sequence[Row]) -> bytes:
-    return _render([_as_dict(row) for row in rows])
+def tasks_json(user_id: str, rows: Sequence[Row]) -> bytes:
+    return _render([_as_dict(user_id, row) for row in rows])
 
 
 def _render(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
 
 
-def _as_dict(row: Row) -> dict[str, Any]:
-    """A row, which is `store.COLUMNS`, as `TaskSchema` dumps it: orjson writes the times.
+def _as_dict(user_id: str, row: Row) -> dict[str, Any]:
+    """A user's row, which is `store.COLUMNS`, as `TaskSchema` dumps it: orjson writes the times.
 
     Spelt out, since that takes half the time of going through names.
     """
-    task_id, user_id, title, description, completed, created_at, updated_at = row
+    task_id, title, description, completed, created_at, updated_at = row
     return {
         "id": task_id,
         "user_id": user_id,
