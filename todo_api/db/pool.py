@@ -71,6 +71,10 @@ class Pool:
         while pooled := self._pop():
             _close(pooled)
 
+    def __del__(self) -> None:
+        """As SQLite's connections do not close themselves."""
+        self.close()
+
     def _pop(self) -> Pooled | None:
         with contextlib.suppress(IndexError):  # not asked for before, or another thread may take the last one meanwhile
             return self._pooled.pop()

@@ -122,7 +122,7 @@ class Supervisor:
             os._exit(status)  # nothing of the parent's is to be cleaned up here, and no stuck thread waited for
 
     def _pin(self, number: int) -> None:
-        """Keep this worker on one CPU, so that its threads do not hand the interpreter lock over between several.
+        """Keep this worker on one CPU, away from where the others are.
 
         Of a CPU set smaller than the host, chosen for this service, each worker takes its own. Elsewhere a neighbour
         may have taken the same CPU, so it has to be asked for.

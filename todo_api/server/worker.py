@@ -44,7 +44,7 @@ SPARE_PLACES = 2
 # How often the connections are looked after; and while it is waited for them to end.
 TURN_SECONDS = 1
 SHORT_TURN_SECONDS = 0.02
-# So short that it is as long as the system takes to wake another worker: else one takes all clients that come at once.
+# The shortest sleep there is, in which another worker wakes: else the first takes all clients that come at once.
 YIELD_SECONDS = 1e-9
 # For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
 GRACE_SECONDS = 0.2
@@ -94,7 +94,7 @@ def connection_limit(threads: int) -> int:
 
 
 class Server:
-    """The listening socket and the connections. It is what waitress's channels and tasks take for their server."""
+    """The listening socket and the connections: what waitress's channels and tasks take for their server."""
 
     # Still answering, but nobody should send more.
     draining = False
