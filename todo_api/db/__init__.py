@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Executable
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import NullPool
 
 from todo_api.config import Settings
 from todo_api.db.availability import Availability, Unavailable
@@ -62,7 +63,7 @@ def run(clause: Executable, **parameters: Any) -> list[Row]:
 def init_app(app: Flask, settings: Settings, statements: Iterable[Executable]) -> None:
     """Prepare the database, which is not asked anything yet, for these statements."""
     url = app.config["SQLALCHEMY_DATABASE_URI"] = settings.database(app.instance_path)
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "poolclass": NullPool}
     db.init_app(app)
     with app.app_context():
         dialect = db.engine.dialect
