@@ -9,7 +9,7 @@ if __name__ == "__main__":
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 from todo_api.app import create_app
-from todo_api.config import Settings, SettingsError, read_settings
+from todo_api.settings import Settings, SettingsError, read_settings
 
 
 def settings_or_exit() -> Settings:
@@ -23,12 +23,12 @@ def settings_or_exit() -> Settings:
 if __name__ == "__main__":
     if not hasattr(select, "epoll"):
         sys.exit("The server needs Linux: elsewhere run its container, or `flask --app wsgi db upgrade` and `… run`.")
-    from todo_api import server
+    from todo_api.platform.server import start as server
 
     sys.exit(server.serve(settings_or_exit()))
 else:
     # Here, since it imports what no request needs.
-    from todo_api import cli
+    from todo_api.service import commands as cli
 
     app = create_app(settings_or_exit())
     cli.init_app(app)

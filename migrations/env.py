@@ -6,8 +6,8 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine, event, text
 
-from todo_api import models  # noqa: F401  # registers the tables
-from todo_api.db import db
+from todo_api.platform.db.engine import db
+from todo_api.tasks import model as models  # noqa: F401  # registers the tables
 
 # Any number will do that nobody else takes: "todo" in ASCII.
 LOCK = 0x746F646F

@@ -25,7 +25,7 @@ from tests.support import (
     running_postgres,
     sqlite_url,
 )
-from todo_api import auth
+from todo_api.auth import tokens as auth
 
 
 @pytest.fixture(scope="session")

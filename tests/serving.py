@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from tests.support import SECRET, free_port, make_app
-from todo_api import auth
+from todo_api.auth import tokens as auth
 
 WSGI = Path(__file__).parent.parent / "wsgi.py"
 

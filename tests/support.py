@@ -18,10 +18,10 @@ from flask import Flask
 from sqlalchemy import URL, make_url, text
 from werkzeug.test import TestResponse
 
-from todo_api import cli
 from todo_api.app import create_app
-from todo_api.config import Settings
-from todo_api.db import db
+from todo_api.platform.db.engine import db
+from todo_api.service import commands as cli
+from todo_api.settings import Settings
 
 SECRET = "a secret for tests, 64 bytes long so that it serves every HS512"
 SECRET += "." * (64 - len(SECRET))

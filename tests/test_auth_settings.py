@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 
 from tests.support import SECRET, make_app, sqlite_url
-from todo_api import auth, cli
-from todo_api.config import Settings, SettingsError, read_settings
+from todo_api.auth import tokens as auth
+from todo_api.service import commands as cli
+from todo_api.settings import Settings, SettingsError, read_settings
 
 URL = "https://app.example.com"
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.live import ROOT, running
 from tests.support import SECRET, make_app, sqlite_url
-from todo_api import cli
+from todo_api.service import commands as cli
 
 
 @pytest.fixture

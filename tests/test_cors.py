@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import URL
 
 from tests.support import make_app
-from todo_api import auth, store
+from todo_api.auth import tokens as auth
+from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"
 ORIGINS = ("http://localhost:3000", "https://todo.example.com", "http://[::1]:3000")

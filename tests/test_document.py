@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 import todo_api
 from tests.live import ROOT, token
 from tests.support import SECRET, make_app
-from todo_api.api.answers import PROBLEMS
+from todo_api.platform.web.answers import PROBLEMS
 
 # What every operation that needs a token may answer besides its success.
 COMMON = {"400", "401", "403", "500", "503"}

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.outages import Proxy, as_given, running_service
 from tests.support import Postgres, make_app, migrated, sqlite_url
-from todo_api.db import database
+from todo_api.platform.db.engine import database
 
 CONNECTED = (200, {"status": "healthy", "database": "connected"})
 DISCONNECTED = (503, {"status": "unhealthy", "database": "disconnected"})
@@ -61,7 +61,7 @@ def test_it_is_not_ready_without_the_schema_and_the_log_names_the_command(
             caplog.clear()
             app = make_app(empty)
             assert ready(app) == DISCONNECTED
-            assert [record.getMessage() for record in caplog.records if record.name == "todo_api.db"] == [
+            assert [record.getMessage() for record in caplog.records if "platform.db" in record.name] == [
                 "not ready: the database has no schema yet: run `flask --app wsgi db upgrade`"
             ]
 

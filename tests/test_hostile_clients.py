@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 from tests.serving import Service, serving, token
 from tests.support import sqlite_url
-from todo_api.server.worker import SPARE_PLACES
+from todo_api.platform.server.worker import SPARE_PLACES
 
 ORIGIN = "http://localhost:3000"
 
@@ -34,7 +34,7 @@ def url(folder: Path) -> URL:
 @pytest.fixture(scope="module")
 def service(folder: Path, url: URL) -> Iterator[Service]:
     """One worker with one connection to the database, whose patience with a request is 2 s."""
-    change = "from todo_api.server import worker\nworker.REQUEST_SECONDS = 2"
+    change = "from todo_api.platform.server import worker\nworker.REQUEST_SECONDS = 2"
     with serving(folder, url, change=change, THREADS=1, LAME_DUCK_SECONDS=0, DRAIN_SECONDS=1) as service:
         yield service
 

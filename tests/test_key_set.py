@@ -27,8 +27,9 @@ from sqlalchemy import URL
 
 from tests.issuer import ORIGIN, Key, Server, answer, call, claims, key_server, raw
 from tests.support import assert_error, free_port
-from todo_api import auth
 from todo_api.auth import key_set
+from todo_api.auth import tokens as auth
+from todo_api.auth.claims import refuse_invalid
 
 UNKNOWN = "Invalid token: unknown key"
 
@@ -251,7 +252,7 @@ def test_a_removed_keys_cached_token_is_refused_once_an_unknown_key_has_brought_
 
 
 def test_what_a_removed_key_was_verifying_meanwhile_is_not_cached(app: Flask, server: Server) -> None:
-    cache = app.extensions["todo_api.auth"]
+    cache = app.extensions["todo_api.auth.tokens"]
     token = server.keys[0].sign()
     verify = cache.verifier.verify
 
@@ -262,7 +263,7 @@ def test_what_a_removed_key_was_verifying_meanwhile_is_not_cached(app: Flask, se
 
     cache.verifier.verify = slow_verify
     assert call(app, token).status_code == 200
-    cache.verifier.verify = lambda token: auth.claims.refuse_invalid("unknown key")
+    cache.verifier.verify = lambda token: refuse_invalid("unknown key")
     assert_error(call(app, token), 401, UNKNOWN)
 
 
@@ -554,7 +555,7 @@ FORKED = """
 import os, sys
 from tests.issuer import ORIGIN, call
 from tests.support import make_app
-from todo_api import auth
+from todo_api.auth import tokens as auth
 
 database, url, before, cached, after = sys.argv[1:]
 app = make_app(database, better_auth_secret=None, better_auth_jwks_url=url, jwt_issuer=ORIGIN, jwt_audience=(ORIGIN,))

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from tests.outages import ROOT, Client, bearer, eventually, running_service
 from tests.support import SECRET, assert_error, free_port, make_app, sqlite_url
-from todo_api import logs
+from todo_api.platform import logs
 
 REQUEST = ["time", "level", "request_id", "method", "route", "status", "duration_ms", "bytes"]
 

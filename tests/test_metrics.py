@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import assert_error, make_app, migrated, sqlite_url
-from todo_api import auth
-from todo_api.config import SettingsError, read_settings
+from todo_api.auth import tokens as auth
+from todo_api.settings import SettingsError, read_settings
 
 TOKEN = "a-token-for-the-metrics"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -105,7 +105,7 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
     program = f"""
         import json, os, sys
         from tests.support import make_app, settings
-        from todo_api import metrics
+        from todo_api.platform import metrics
 
         chosen = settings("sqlite:///{tmp_path}/todo.db", metrics_token="{TOKEN}")
         metrics.prepare(chosen)

@@ -14,8 +14,9 @@ from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.support import SECRET, Postgres, assert_error, make_app, migrated
-from todo_api import auth, cli
-from todo_api.db import db
+from todo_api.auth import tokens as auth
+from todo_api.platform.db.engine import db
+from todo_api.service import commands as cli
 
 ROOT = Path(__file__).parent.parent
 

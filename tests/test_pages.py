@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from tests.support import assert_invalid
-from todo_api import store
-from todo_api.db import db
-from todo_api.models import Task
+from todo_api.platform.db.engine import db
+from todo_api.tasks import store
+from todo_api.tasks.model import Task
 
 TASKS = "/api/alice/tasks"
 START = datetime(2026, 1, 16, tzinfo=UTC)

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support import Postgres, disposed, make_app, migrated
-from todo_api import auth
-from todo_api.db.pool import Pool, Pooled
+from todo_api.auth import tokens as auth
+from todo_api.platform.db.pool import Pool, Pooled
 
 TASKS = "/api/alice/tasks"
 THREADS = 8

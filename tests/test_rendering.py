@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from todo_api.schemas import TaskSchema
-from todo_api.schemas.rows import task_json, tasks_json
-from todo_api.store import COLUMNS
+from todo_api.tasks.rendering import task_json, tasks_json
+from todo_api.tasks.schemas import TaskSchema
+from todo_api.tasks.store import COLUMNS
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 # Half of them whole seconds, which orjson alone would write without a fraction.

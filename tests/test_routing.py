@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from tests.support import make_app
-from todo_api.routing import Adapter, patterns
+from todo_api.platform.web.routing import Adapter, patterns
 
 texts = st.text(st.characters(exclude_characters="/"), max_size=5)
 parts = st.sampled_from(["", "api", "alice", "tasks", "1", "complete", "health", "db", "docs", "openapi.json", "%2F"])

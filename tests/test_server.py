@@ -15,11 +15,11 @@ import pytest
 
 from tests.serving import Service, children, command, environment, serving, wait_until
 from tests.support import free_port, needs, settings, sqlite_url
-from todo_api import server
-from todo_api.config import Settings
-from todo_api.server.supervisor import usable_cpus
+from todo_api.platform.server import start as server
+from todo_api.platform.server.supervisor import usable_cpus
+from todo_api.settings import Settings
 
-CANNOT_START = "from todo_api.server import worker\nworker.Server = lambda *settings: 1 / 0"
+CANNOT_START = "from todo_api.platform.server import worker\nworker.Server = lambda *settings: 1 / 0"
 
 
 def started(folder: Path, *, change: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
@@ -90,7 +90,7 @@ def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_requ
         files = [str(path.readlink()) for path in Path(f"/proc/{service.pid}/fd").iterdir()]
         assert sum(file.startswith("socket:") for file in files) == 1
         assert not any(file.endswith("todo.db") for file in files)
-    code = "import sys, todo_api.server; print({'alembic', 'flask_migrate'} & set(sys.modules))"
+    code = "import sys, todo_api.platform.server; print({'alembic', 'flask_migrate'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
 
 

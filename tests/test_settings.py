@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from todo_api.config import Settings, SettingsError, read_settings
+from todo_api.settings import Settings, SettingsError, read_settings
 
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cret" + "x" * 58

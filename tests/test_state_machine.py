@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from werkzeug.test import TestResponse
 
 from tests.support import empty
-from todo_api import auth, store
+from todo_api.auth import tokens as auth
+from todo_api.tasks import store
 
 MESSAGES = {
     "missing": "Field required",

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
 from tests.support import Postgres, make_app, migrated
-from todo_api import auth
-from todo_api.db import db
+from todo_api.auth import tokens as auth
+from todo_api.platform.db.engine import db
 
 README = Path(__file__).parent.parent / "README.md"
 TASKS = "/api/alice/tasks"

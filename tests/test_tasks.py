@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support import assert_error
-from todo_api import store
+from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"
 NOON = datetime(2026, 1, 16, 12, 0, 0, 123456, UTC)

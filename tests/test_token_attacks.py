@@ -400,8 +400,8 @@ def test_times_hold_with_a_leeway_of_ten_seconds_also_once_a_token_was_taken(mod
 
 
 def test_the_cache_is_bounded_and_drops_one_token_at_a_time(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("todo_api.auth.CACHED_TOKENS", 3)
-    cache = mode.app.extensions["todo_api.auth"]
+    monkeypatch.setattr("todo_api.auth.tokens.CACHED_TOKENS", 3)
+    cache = mode.app.extensions["todo_api.auth.tokens"]
     cache.clear()
     tokens = [mode.sign(claims(jti=str(number))) for number in range(5)]
     for token in tokens:

@@ -90,7 +90,7 @@ def test_keys_that_are_waited_for_hold_no_other_up(tmp_path: Path) -> None:
 
 def test_nothing_can_be_kept_where_the_next_request_would_find_it(tmp_path: Path) -> None:
     keep = (
-        "from flask import g\nfrom todo_api.resources import index\nrespond = index.json_response\n"
+        "from flask import g\nfrom todo_api.service import index\nrespond = index.json_response\n"
         "index.json_response = lambda *args: setattr(g, 'user', 'alice') or respond(*args)"
     )
     with serving(tmp_path, sqlite_url(tmp_path), change=keep, LAME_DUCK_SECONDS=0) as service:

@@ -10,10 +10,16 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from flask_cors.core import get_cors_options, set_cors_headers
 
-from todo_api import api, auth, db, errors, logs, metrics, store
-from todo_api.config import Settings, read_settings
-from todo_api.resources import health, index, tasks
-from todo_api.routing import Adapter, Patterns, patterns
+from todo_api.auth import tokens as auth
+from todo_api.platform import logs, metrics
+from todo_api.platform.db import engine as db
+from todo_api.platform.web import errors
+from todo_api.platform.web.openapi import Api
+from todo_api.platform.web.routing import Adapter, Patterns, patterns
+from todo_api.service import docs, health, index
+from todo_api.settings import Settings, read_settings
+from todo_api.tasks import store
+from todo_api.tasks import views as tasks
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +93,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     auth.init_app(app, settings)
     if settings.metrics_token is not None:
         app.observers += (metrics.open_to(app, settings.metrics_token),)
-    documented = api.init_app(app)
+    documented = Api(app)
+    docs.init_app(app, documented)
     documented.register_blueprint(tasks.blp)
     documented.register_blueprint(health.blp)
     documented.register_blueprint(index.blp)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 import jwt
 
-from todo_api.config import Settings
-from todo_api.errors import ApiError
-from todo_api.models import USER_ID_LENGTH
+from todo_api.platform.web.errors import ApiError
+from todo_api.settings import Settings
+from todo_api.tasks.model import USER_ID_LENGTH
 
 # As every user_id in a path: what a URL carries and a database stores.
 USER_ID = re.compile(f"[^/\x00\ud800-\udfff]{{1,{USER_ID_LENGTH}}}")

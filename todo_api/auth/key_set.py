@@ -13,10 +13,10 @@ from typing import Any
 import jwt
 
 from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
-from todo_api.auth.fetch import fetch
-from todo_api.config import Settings
-from todo_api.errors import unavailable
-from todo_api.loop import apart
+from todo_api.platform.fetch import fetch
+from todo_api.platform.loop import apart
+from todo_api.platform.web.errors import unavailable
+from todo_api.settings import Settings
 
 log = logging.getLogger(__name__)
 

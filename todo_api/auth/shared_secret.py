@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from todo_api.auth.claims import Claims, Verified
-from todo_api.config import Settings
+from todo_api.settings import Settings
 
 
 class SharedSecret:

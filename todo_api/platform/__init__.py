@@ -1,0 +1,1 @@
+"""The machine: knows no task, and imports nothing of the product."""

@@ -1,0 +1,1 @@
+"""The database: connections, statements, and whether it answers."""

@@ -1,0 +1,143 @@
+"""What the service tells whoever runs it, on standard output: JSON, a line each, or plain text on a terminal.
+
+A line a request is written straight from here; everything else goes through the standard library's logging.
+"""
+
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import orjson
+from flask import has_request_context, request
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+REQUEST_ID_HEADER = "X-Request-ID"
+# Where a request's id is kept, in its WSGI environment.
+ID = "todo_api.request_id"
+STANDARD_OUTPUT = 1
+
+
+def request_id(environ: dict[str, Any]) -> str:
+    """The request's id: the client's `X-Request-ID` where that is well-formed, else a new one."""
+    found: str | None = environ.get(ID)
+    if found is None:
+        found = environ.get("HTTP_X_REQUEST_ID", "")
+        if not REQUEST_ID.fullmatch(found):
+            found = os.urandom(16).hex()
+        environ[ID] = found
+    return found
+
+
+class Answer(NamedTuple):
+    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    seconds: float
+    size: int
+
+
+def write_line(answer: Answer) -> None:
+    """Tell of one request."""
+    _write(
+        {
+            "time": datetime.now(UTC),
+            "level": "info" if answer.status < 500 else "error",
+            "request_id": answer.request_id,
+            "method": answer.method[:16],
+            "route": answer.route,
+            "status": answer.status,
+            "duration_ms": round(answer.seconds * 1000, 2),
+            "bytes": answer.size,
+        }
+    )
+
+
+class Handler(logging.Handler):
+    """Writes the records of the standard library's logging, in the shape of the requests' lines."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage().encode(errors="backslashreplace").decode(),
+        }
+        if has_request_context():
+            entry["request_id"] = request_id(request.environ)
+        if record.exc_info and record.exc_info[1]:
+            entry["traceback"] = _traceback(record.exc_info[1])
+        _write(entry)
+
+
+def _traceback(error: BaseException) -> str:
+    """Where an error came from, and what kind it is; its text may quote a token, a body or a statement's parameters."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    parts = []
+    for link in reversed(chain):
+        frames = "".join(traceback.format_tb(link.__traceback__))
+        parts.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
+    return "\n\n".join(parts)
+
+
+def _write(entry: Mapping[str, Any]) -> None:
+    descriptor, as_text = _output()
+    if descriptor is None:
+        return
+    line = _text(entry) if as_text else orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+    try:
+        # One write a line, which the kernel keeps whole among all threads and workers (up to 4 KiB into a pipe).
+        written = os.write(descriptor, line)
+        if written < len(line):
+            os.write(descriptor, b"\n")
+    except OSError:
+        # Nobody reads, or not fast enough: the line is lost, and no request waits for it.
+        return
+
+
+@cache
+def _output() -> tuple[int | None, bool]:
+    """Standard output's descriptor, and whether a person is reading."""
+    if sys.__stdout__ is None:
+        # It was closed at the start, so its number may be some other file's by now.
+        return None, False
+    if os.isatty(STANDARD_OUTPUT):
+        return STANDARD_OUTPUT, True
+    os.set_blocking(STANDARD_OUTPUT, False)
+    return STANDARD_OUTPUT, False
+
+
+def _text(entry: Mapping[str, Any]) -> bytes:
+    at = f"{entry['time']:%H:%M:%S}"
+    if "message" in entry:
+        text = f"{at} {entry['level'].upper()} {entry['message']}"
+        if "traceback" in entry:
+            text += f" ({entry.get('request_id', '-')})\n{entry['traceback']}"
+    else:
+        text = (
+            f"{at} {entry['method']} {entry['route'] or '-'} {entry['status']}"
+            f" {entry['duration_ms']} ms {entry['bytes']} B {entry['request_id']}"
+        )
+    return f"{text}\n".encode(errors="backslashreplace")
+
+
+_handler = Handler()
+
+
+def set_up(*, debug: bool) -> None:
+    """Send this process's log records to standard output."""
+    logging.getLogger().addHandler(_handler)  # which adds it once
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
+    logging.getLogger("todo_api").setLevel(logging.DEBUG if debug else logging.INFO)

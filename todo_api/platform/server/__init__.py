@@ -1,0 +1,1 @@
+"""The production server: a supervisor and its workers."""

@@ -1,0 +1,137 @@
+"""How a worker answers, also what waitress itself refuses. Each override says what it replaces."""
+
+import logging
+from functools import lru_cache
+from typing import Any
+
+from waitress.channel import ClientDisconnected
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import WSGITask
+from waitress.utilities import build_http_date
+
+from todo_api.platform.web import errors
+
+log = logging.getLogger(__name__)
+
+
+@lru_cache(1)
+def http_date(second: int) -> str:
+    text: str = build_http_date(second)
+    return text
+
+
+class Parser(HTTPRequestParser):
+    """Reads one request."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Replaces: half an IPv6 address in the target, or a length of 5,000 digits, was a fault of the server."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            raise ParsingError("malformed") from error
+
+
+class Task(WSGITask):
+    """Answers one request by the app."""
+
+    wrote_header: bool
+
+    def write(self, data: bytes) -> None:
+        """Replaces: head and body sent in a packet each."""
+        if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
+            super().write(data)
+        else:
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+            self.channel.write_soon(self.build_response_header() + data)
+
+    def execute(self) -> None:
+        """Replaces: a fault past the app's own handling is logged with the path, which names a user."""
+        try:
+            super().execute()
+        except (OSError, ClientDisconnected):
+            raise
+        except Exception:
+            log.exception("unhandled exception outside the app")
+            raise
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        if self.request.path.startswith("//"):
+            # waitress and werkzeug both take it for the path with one slash; it is an unknown one.
+            environ["PATH_INFO"] = f"/.{self.request.path}"
+        return environ
+
+    def build_response_header(self) -> bytes:
+        """Replaces waitress's, which closes the connection after a 204 or a chunked body, spells and sorts the app's
+        headers anew, and adds `Via`; this one closes it after every answer while draining.
+        """
+        lines = [f"HTTP/{self.version} {self.status}"]
+        sized = not self.has_body
+        for name, value in self.response_headers:
+            sized = sized or name == "Content-Length"
+            lines.append(f"{name}: {value}")
+        connection = self.request.headers.get("CONNECTION", "").lower()
+        if (
+            self.channel.server.draining
+            or "close" in connection
+            or (self.version == "1.0" and connection != "keep-alive")
+        ):
+            self.close_on_finish = True
+        if not sized:
+            if self.content_length is not None:
+                lines.append(f"Content-Length: {self.content_length}")
+            elif self.version == "1.1":
+                lines.append("Transfer-Encoding: chunked")
+                self.chunked_response = True
+            else:
+                self.close_on_finish = True
+        if self.close_on_finish:
+            lines.append("Connection: close")
+        elif self.version == "1.0":
+            lines.append("Connection: keep-alive")
+        lines.append(f"Date: {http_date(int(self.start_time))}\r\n\r\n")
+        return "\r\n".join(lines).encode("latin-1")
+
+
+class Refusal(Task):
+    """Answers a request that waitress refuses, in place of its ErrorTask, which answers plain text.
+
+    The app answers it, as an unknown path with another status, so that it has the shape, the headers and the line in
+    the log of every error.
+    """
+
+    def __init__(self, channel: Any, request: Any) -> None:
+        refused, self._error = request, request.error
+        # In place of what may have been parsed in part, or not at all.
+        request = HTTPRequestParser(channel.adj)
+        request.parse_header(b"GET /. HTTP/1.1\r\n")
+        request.command = "HEAD" if getattr(refused, "command", "") == "HEAD" else "GET"
+        for name in {"ORIGIN", "X_REQUEST_ID"} & refused.headers.keys():
+            request.headers[name] = refused.headers[name]
+        super().__init__(channel, request)
+        self.close_on_finish = True
+        channel.refused = refused
+
+    def get_environment(self) -> dict[str, Any]:
+        # 501 is for a transfer coding that nobody needs.
+        status = 400 if self._error.code == 501 else self._error.code
+        error = errors.ApiError(status, errors.DETAILS.get(status, self._error.reason))
+        return {**super().get_environment(), errors.REFUSED: error}
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except (OSError, ClientDisconnected):
+            raise
+        except Exception:
+            self._answer_alone()
+
+    def _answer_alone(self) -> None:
+        """For a fault past the app's own handling, which the app met here again."""
+        self.complete = True
+        self.status = "500 Internal Server Error"
+        self.response_headers = [("Content-Type", "application/json")]
+        body = errors.error_body(500)
+        self.content_length = len(body)
+        self.write(body)

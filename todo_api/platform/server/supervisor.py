@@ -1,0 +1,202 @@
+"""The parent process: keeps the workers running, and stops them. It has no thread and no database connection."""
+
+import contextlib
+import gc
+import math
+import mmap
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from functools import partial
+from operator import setitem
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from flask import Flask
+
+from todo_api.platform import metrics
+from todo_api.platform.server import worker
+from todo_api.settings import Settings
+
+STOP = {signal.SIGTERM, signal.SIGINT}
+SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
+MOST_WORKERS = 4
+# A worker that lived less died at once: its successor has to wait, twice as long each time.
+STEADY_SECONDS = 5
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 1
+# So many workers that died before they could serve, and none that does: the service gives up.
+MOST_FAILED_STARTS = 5
+# What a worker may take for a stop on top of its lame duck and drain.
+STOP_MARGIN_SECONDS = 1
+
+
+class Worker(NamedTuple):
+    number: int
+    started: float
+
+
+class Supervisor:
+    """Forks workers that share one listening socket, and the app's memory until they write to it.
+
+    Its signals stay blocked and are waited for one by one: no handler interrupts anything, none gets lost, and a
+    process with id 1 hears them as well.
+    """
+
+    def __init__(self, listener: socket.socket, settings: Settings, app: Flask) -> None:
+        self._listener = listener
+        self._settings = settings
+        self._app = app
+        self._count = settings.web_concurrency or (1 if settings.uses_sqlite else min(usable_cpus(), MOST_WORKERS))
+        self._connection_limit = worker.connection_limit(settings.threads)
+        self._workers: dict[int, Worker] = {}
+        # Workers stop when this pipe's other end is closed: by stop(), or by the kernel should we be killed.
+        self._lifeline, self._lifeline_end = os.pipe()
+        # A byte for each worker, shared with it: whether it got as far as serving.
+        self._ready = mmap.mmap(-1, self._count)
+        self._stopping = False
+        self._cut_short = False
+        self._failed_starts = 0
+        self._delay = 0.0
+        self._next_start = 0.0
+
+    def run(self) -> int:
+        """Supervise until told to stop; the exit status."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # blocked, but some systems drop a signal nobody handles
+        gc.collect()
+        gc.freeze()  # a collection would write to, and so copy, every page that the workers share
+        while True:
+            self._start_missing()
+            if signal.sigwait(SIGNALS) in STOP:
+                return self._stop()
+            self._bury()
+            if self._failed_starts >= MOST_FAILED_STARTS and not self._workers:
+                say("no worker can start")
+                return 1
+
+    def _start_missing(self) -> None:
+        missing = set(range(self._count)) - {each.number for each in self._workers.values()}
+        wait = self._next_start - time.monotonic()
+        if missing and wait > 0:
+            signal.setitimer(signal.ITIMER_REAL, wait)
+            return
+        for number in missing:
+            self._ready[number] = 0
+            try:
+                pid = os.fork()
+            except OSError as error:  # no memory or no process to be had now
+                say(f"worker {number} cannot start: {error.strerror}")
+                self._next_start = time.monotonic() + LONGEST_DELAY_SECONDS
+                signal.setitimer(signal.ITIMER_REAL, LONGEST_DELAY_SECONDS)
+                return
+            if not pid:
+                self._work(number)
+            self._workers[pid] = Worker(number, time.monotonic())
+
+    def _work(self, number: int) -> NoReturn:
+        """Be a worker, to the end of the process."""
+        status = 1
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to drain
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to us as well; the parent stops us
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            os.close(self._lifeline_end)
+            self._pin(number)
+            metrics.worker(self._app, number)
+            worker.serve(
+                self._app,
+                self._settings,
+                self._listener,
+                self._lifeline,
+                self._connection_limit,
+                ready=partial(setitem, self._ready, number, 1),
+            )
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)  # nothing of the parent's is to be cleaned up here, and no stuck thread waited for
+
+    def _pin(self, number: int) -> None:
+        """Keep this worker on one CPU, away from where the others are.
+
+        Of a CPU set smaller than the host, chosen for this service, each worker takes its own. Elsewhere a neighbour
+        may have taken the same CPU, so it has to be asked for.
+        """
+        cpus = sorted(os.sched_getaffinity(0))
+        wanted = self._settings.pin_workers
+        if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
+            os.sched_setaffinity(0, {cpus[number % len(cpus)]})
+
+    def _bury(self) -> None:
+        """Take note of each child that ended; a process with id 1 has others than workers, too."""
+        while pid_and_status := self._ended():
+            pid, status = pid_and_status
+            dead = self._workers.pop(pid, None)
+            code = os.waitstatus_to_exitcode(status)
+            if dead is None:
+                continue
+            if self._stopping:
+                # One that was told to end before it had anything to drain has done so.
+                self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
+                continue
+            say(f"worker {dead.number} (process {pid}) ended with status {code}")
+            self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
+            lived = time.monotonic() - dead.started
+            self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS) or FIRST_DELAY_SECONDS
+            if lived >= STEADY_SECONDS:
+                self._delay = 0.0
+            self._next_start = time.monotonic() + self._delay
+
+    @staticmethod
+    def _ended() -> tuple[int, int] | None:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return None
+        return (pid, status) if pid else None
+
+    def _stop(self) -> int:
+        """Let the workers drain; 0 if they all did, and in time. More signals change nothing."""
+        self._stopping = True
+        # First, or the kernel would go on completing connections that nobody accepts any more.
+        self._listener.close()
+        os.close(self._lifeline_end)
+        limit = self._settings.lame_duck_seconds + self._settings.drain_seconds + STOP_MARGIN_SECONDS
+        signal.setitimer(signal.ITIMER_REAL, limit)
+        deadline = time.monotonic() + limit
+        self._bury()
+        while self._workers:
+            signal.sigwait(SIGNALS)
+            if time.monotonic() >= deadline:
+                for pid in self._workers:
+                    os.kill(pid, signal.SIGKILL)
+            self._bury()
+        return int(self._cut_short)
+
+
+def say(text: str) -> None:
+    """To people, so on standard error: standard output is the log's. Nobody need be reading."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """The CPUs that this container may use, by affinity and by its quota of time; at least one."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cpus, _quota(cgroup))))
+
+
+def _quota(cgroup: Path) -> float:
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (cgroup / "cpu.max").read_text().split()  # version 2; "max" is no number
+        return int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        if int(quota) > 0:  # version 1; -1 is none
+            return int(quota) / int(period)
+    return math.inf

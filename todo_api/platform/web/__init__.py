@@ -1,0 +1,1 @@
+"""HTTP: input, errors, answers, and the OpenAPI document."""

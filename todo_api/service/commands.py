@@ -1,0 +1,30 @@
+"""Commands: `flask token` for development, `flask db` for migrations."""
+
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask_migrate import Migrate
+
+from todo_api.auth import tokens as auth
+from todo_api.platform.db.engine import db
+
+MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
+
+
+@click.command("token")
+@click.argument("user")
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 10**6), help="How long it is valid.")
+def token(user: str, minutes: int) -> None:
+    """Print a bearer token for USER, signed with the shared secret."""
+    if not auth.USER_ID.fullmatch(user):
+        raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
+    verifier = auth.verifier(current_app)
+    if not isinstance(verifier, auth.SharedSecret):
+        raise click.ClickException("Tokens are verified with a published key set, whose private keys are not here.")
+    click.echo(verifier.sign(user, minutes))
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(token)
+    Migrate(app, db, directory=str(MIGRATIONS))

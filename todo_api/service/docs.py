@@ -1,0 +1,83 @@
+"""The document and Swagger UI, served by the app itself: nothing comes from another host."""
+
+import gzip
+import hashlib
+import mimetypes
+from functools import cache, partial
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Blueprint, Flask, Response, abort, render_template, request
+
+from todo_api.platform.loop import apart
+from todo_api.platform.web.answers import JSON
+from todo_api.platform.web.openapi import TITLE, Api
+
+OURS = Path(__file__).with_name("docs")
+SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
+ASSETS = {
+    path.name: path
+    for path in (
+        SWAGGER_UI / "swagger-ui.css",
+        SWAGGER_UI / "swagger-ui-bundle.js",
+        OURS / "docs.css",
+        OURS / "docs.js",
+        OURS / "icon.svg",
+    )
+}
+# Swagger UI draws its icons from data: addresses; scripts and styles come from this host's files alone.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+YEAR_SECONDS = 365 * 24 * 60 * 60
+
+pages = Blueprint("pages", __name__, template_folder=str(OURS))
+
+
+@cache
+def assets_version() -> str:
+    """Names the assets' bytes, so that their addresses change when they do."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in ASSETS.values())).hexdigest()[:16]
+
+
+@cache
+def packed(name: str) -> bytes:
+    return gzip.compress(ASSETS[name].read_bytes(), mtime=0)
+
+
+def revalidated(response: Response) -> Response:
+    """Kept by clients, who ask each time whether it is still the same."""
+    response.add_etag()
+    response.cache_control.no_cache = True
+    response.make_conditional(request)
+    response.headers.pop("Date", None)  # the server's
+    return response
+
+
+@pages.get("/docs", strict_slashes=False)
+def docs() -> Response:
+    page = render_template("docs.html", title=TITLE, assets=assets_version())
+    response = revalidated(Response(page, mimetype="text/html"))
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
+
+
+@pages.get("/docs/assets/<version>/<name>")
+def asset(version: str, name: str) -> Response:
+    if version != assets_version() or name not in ASSETS:
+        abort(404)
+    headers = {"Cache-Control": f"public, max-age={YEAR_SECONDS}, immutable", "Vary": "Accept-Encoding"}
+    body = ASSETS[name].read_bytes()
+    if request.accept_encodings.quality("gzip"):
+        headers["Content-Encoding"] = "gzip"
+        body = apart(partial(packed, name))  # which takes long at first
+    return Response(body, mimetype=mimetypes.guess_type(name)[0], headers=headers)
+
+
+def init_app(app: Flask, api: Api) -> None:
+    def openapi() -> Response:
+        return revalidated(Response(api.document, mimetype=JSON))
+
+    app.add_url_rule("/openapi.json", view_func=openapi)
+    app.register_blueprint(pages)

@@ -1,0 +1,207 @@
+"""Settings: one table, read from the environment and a `.env` file by a function, never at import."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy import URL
+
+from todo_api.platform import casts
+from todo_api.platform.casts import SECRET_BYTES, origin
+
+SQLITE_FILE = "todo.db"
+# Better Auth falls back to this secret, so everybody knows it.
+BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
+# What connecting and one statement may take together, so that with a second for a connection from the pool and for the
+# statement's end a request is answered within ten.
+DATABASE_SECONDS = 8
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; `problems` names each, and never quotes a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def setting(default: object, cast: Callable[[str], object], help: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help, "secret": secret})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, in the README's order. A field's name in capitals is its variable."""
+
+    database_url: URL | None = setting(
+        None,
+        casts.database_url,
+        "`postgres://`, `postgresql://` or `sqlite:///`; unset: SQLite in `instance/`",
+        secret=True,
+    )
+    better_auth_secret: str | None = setting(
+        None, str, "the secret that signs the tokens, at least 32, 48 or 64 bytes for HS256, 384, 512", secret=True
+    )
+    better_auth_url: str | None = setting(
+        None, casts.base_url, "where Better Auth is: its published keys verify the tokens, and there is no secret"
+    )
+    better_auth_jwks_url: str | None = setting(
+        None,
+        casts.web_url,
+        "its key set; unset: `/api/auth/jwks` at `BETTER_AUTH_URL`, or `/jwks` after that one's path",
+    )
+    jwt_algorithm: str = setting(
+        "HS256", casts.algorithm, "`HS256`, `HS384` or `HS512`, with the secret; published keys name their own"
+    )
+    jwt_issuer: str | None = setting(
+        None, str, "the `iss` that a token must carry; unset: the origin of `BETTER_AUTH_URL`, or any"
+    )
+    jwt_audience: tuple[str, ...] | None = setting(
+        None, casts.names, "the `aud` that a token must carry; a JSON list: one of them; unset: as `JWT_ISSUER`"
+    )
+    jwt_leeway_seconds: int = setting(
+        10, casts.whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`"
+    )
+    cors_origins: tuple[str, ...] = setting(
+        ("http://localhost:3000",), casts.origins, "a JSON list of the exact origins whose pages may call"
+    )
+    debug: bool = setting(False, casts.yes_or_no, "log more; nothing else")
+    host: str = setting("127.0.0.1", str, "address to listen on")
+    port: int = setting(8000, casts.whole_number(1, 65535), "port to listen on")
+    web_concurrency: int | None = setting(
+        None, casts.whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
+    )
+    pin_workers: bool | None = setting(
+        None,
+        casts.yes_or_no,
+        "keep each worker on one CPU; unset: only where the service may use fewer CPUs than the host has",
+    )
+    threads: int = setting(
+        8, casts.whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
+    )
+    lame_duck_seconds: int = setting(
+        2, casts.whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
+    )
+    drain_seconds: int = setting(
+        6, casts.whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
+    )
+    max_body_bytes: int = setting(
+        1024 * 1024, casts.whole_number(1024, 2**30), "a larger request body is refused (413)"
+    )
+    db_connect_timeout_seconds: int = setting(
+        3, casts.whole_number(1, DATABASE_SECONDS), "limit for connecting to PostgreSQL"
+    )
+    db_lock_timeout_seconds: int = setting(2, casts.whole_number(1, DATABASE_SECONDS), "limit for waiting for a lock")
+    db_statement_timeout_seconds: int = setting(
+        4,
+        casts.whole_number(1, DATABASE_SECONDS),
+        f"limit for one statement; with the one for connecting at most {DATABASE_SECONDS}",
+    )
+    metrics_token: str | None = setting(
+        None,
+        casts.token,
+        "the bearer token that opens `/metrics`, at least 16 characters; unset: there is none",
+        secret=True,
+    )
+
+    @property
+    def uses_sqlite(self) -> bool:
+        return self.database_url is None or self.database_url.drivername == "sqlite"
+
+    @property
+    def jwks_url(self) -> str | None:
+        """Where the key set is; None with a shared secret."""
+        if self.better_auth_jwks_url or self.better_auth_url is None:
+            return self.better_auth_jwks_url
+        base = self.better_auth_url.rstrip("/")
+        return f"{base}/jwks" if urlsplit(base).path else f"{base}/api/auth/jwks"
+
+    @property
+    def issuer(self) -> str | None:
+        """The `iss` that is required; None: any."""
+        return self.jwt_issuer or (origin(self.better_auth_url) if self.better_auth_url else None)
+
+    @property
+    def audience(self) -> tuple[str, ...] | None:
+        """The `aud` of which one is required; None: any."""
+        return self.jwt_audience or ((origin(self.better_auth_url),) if self.better_auth_url else None)
+
+    @property
+    def makes_its_secret(self) -> bool:
+        """Whether tokens are signed with a secret of the service's own, so that it can issue them for development."""
+        return self.better_auth_secret is None and self.jwks_url is None
+
+    def database(self, instance_path: str) -> URL:
+        """The database's URL; a relative SQLite path lies in `instance_path`."""
+        url = self.database_url or URL.create("sqlite", database=SQLITE_FILE)
+        if url.drivername != "sqlite":
+            return url
+        return url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
+
+
+def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
+    """Read the settings from the environment and, where it has none, from `env_file`.
+
+    Raises SettingsError, which names all that are wrong at once.
+    """
+    environment = os.environ if environment is None else environment
+    # An empty variable is none, so that one in `.env` still counts; but nobody means an empty secret.
+    present = {name: value for name, value in environment.items() if value or name == "BETTER_AUTH_SECRET"}
+    try:
+        # As `flask` reads it, which puts it into the environment before this is called.
+        given = {**dotenv_values(env_file), **present}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{env_file} cannot be read as UTF-8 text"]) from None
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for spec in fields(Settings):
+        name = spec.name.upper()
+        text = given.get(name)
+        if text or (text == "" and name == "BETTER_AUTH_SECRET"):
+            try:
+                values[spec.name] = spec.metadata["cast"](text)
+            except ValueError as error:
+                problems.append(f"{name} {error}")
+    problems += _authentication_problems(given, values)
+    problems += _time_limit_problems(values)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _authentication_problems(given: Mapping[str, str | None], values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the way to verify tokens: one is needed, unless a secret is made up and kept."""
+    problems: list[str] = []
+    secret = values.get("better_auth_secret")
+    algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
+    if secret == "":
+        problems.append("BETTER_AUTH_SECRET is empty")
+    elif secret == BETTER_AUTH_DEFAULT_SECRET:
+        problems.append("BETTER_AUTH_SECRET is Better Auth's public default: everybody knows it")
+    elif secret is not None and len(secret.encode(errors="surrogateescape")) < SECRET_BYTES[algorithm]:
+        problems.append(f"BETTER_AUTH_SECRET is too short: {algorithm} needs at least {SECRET_BYTES[algorithm]} bytes")
+    key_set = [name for name in ("BETTER_AUTH_URL", "BETTER_AUTH_JWKS_URL") if given.get(name)]
+    if key_set and secret is not None:
+        problems.append(f"BETTER_AUTH_SECRET and {key_set[0]} are both set: tokens are verified in one way")
+    elif not key_set and secret is None and given.get("DATABASE_URL"):
+        problems.append(
+            "BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: a DATABASE_URL needs a way to verify tokens"
+        )
+    if key_set == ["BETTER_AUTH_JWKS_URL"]:
+        missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
+        problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]
+    return problems
+
+
+def _time_limit_problems(values: Mapping[str, Any]) -> list[str]:
+    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
+    if sum(values.get(name, getattr(Settings, name)) for name in names) <= DATABASE_SECONDS:
+        return []
+    return [
+        f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
+        " a request is answered within ten seconds"
+    ]
