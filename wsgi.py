@@ -1,15 +1,15 @@
 """The WSGI app for any server; `python wsgi.py` is the production server."""
 
-import select
 import signal
 import sys
 
 if __name__ == "__main__":
-    # They wait until the server looks for them: to a process with id 1, one that comes too early would be lost.
+    # Until the server looks for them: a process with id 1 would lose one that comes too early.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 from todo_api.app import create_app
-from todo_api.settings import Settings, SettingsError, read_settings
+from todo_api.platform.environment import SettingsError
+from todo_api.settings import Settings, read_settings
 
 
 def settings_or_exit() -> Settings:
@@ -20,15 +20,27 @@ def settings_or_exit() -> Settings:
         sys.exit(2)
 
 
-if __name__ == "__main__":
-    if not hasattr(select, "epoll"):
+def serve() -> int:
+    """Run the production server; its exit status."""
+    if not sys.platform.startswith("linux"):
         sys.exit("The server needs Linux: elsewhere run its container, or `flask --app wsgi db upgrade` and `… run`.")
-    from todo_api.platform.server import start as server
+    from todo_api.platform.server import start
+    from todo_api.service import startup
 
-    sys.exit(server.serve(settings_or_exit()))
+    settings = settings_or_exit()
+    return start.serve(
+        settings.server,
+        lambda: create_app(settings),
+        prepare=(lambda: startup.upgrade_database(create_app(settings))) if settings.uses_sqlite else None,
+        greeting=startup.greeting(settings),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(serve())
 else:
     # Here, since it imports what no request needs.
-    from todo_api.service import commands as cli
+    from todo_api.service import commands
 
     app = create_app(settings_or_exit())
-    cli.init_app(app)
+    commands.init_app(app)

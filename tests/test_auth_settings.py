@@ -8,8 +8,9 @@ from flask import Flask
 
 from tests.support import SECRET, make_app, sqlite_url
 from todo_api.auth import tokens as auth
+from todo_api.platform.environment import SettingsError
 from todo_api.service import commands as cli
-from todo_api.settings import Settings, SettingsError, read_settings
+from todo_api.settings import Settings, read_settings
 
 URL = "https://app.example.com"
 

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 import todo_api
 from tests.live import ROOT, token
 from tests.support import SECRET, make_app
-from todo_api.platform.web.answers import PROBLEMS
+from todo_api.platform.web.components import PROBLEMS
 
 # What every operation that needs a token may answer besides its success.
 COMMON = {"400", "401", "403", "500", "503"}
@@ -191,10 +191,10 @@ MISTAKES: dict[tuple[str, str], Callable[[FlaskClient], TestResponse]] = {
     ("update_task", "Too long"): lambda alice: alice.put(
         f"{TASKS}/1", json={"title": "x" * 201, "description": "x" * 1001}
     ),
-    ("update_task", "The task's id is no integer"): lambda alice: alice.put(f"{TASKS}/first", json={}),
-    ("get_task", "The task's id is no integer"): lambda alice: alice.get(f"{TASKS}/first"),
-    ("delete_task", "The task's id is no integer"): lambda alice: alice.delete(f"{TASKS}/first"),
-    ("toggle_task", "The task's id is no integer"): lambda alice: alice.patch(f"{TASKS}/first/complete"),
+    ("update_task", "The task's id is not an integer"): lambda alice: alice.put(f"{TASKS}/first", json={}),
+    ("get_task", "The task's id is not an integer"): lambda alice: alice.get(f"{TASKS}/first"),
+    ("delete_task", "The task's id is not an integer"): lambda alice: alice.delete(f"{TASKS}/first"),
+    ("toggle_task", "The task's id is not an integer"): lambda alice: alice.patch(f"{TASKS}/first/complete"),
 }
 
 

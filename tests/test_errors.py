@@ -278,7 +278,7 @@ def test_an_error_in_the_log_carries_no_text_of_the_users(
     alice: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # What the schemas hold back, the database refuses as well: a fault of ours, since it came that far.
-    monkeypatch.setattr("todo_api.tasks.values.Length.__call__", lambda self, value: value)
+    monkeypatch.setattr("todo_api.platform.web.fields.Length.__call__", lambda self, value: value)
     with caplog.at_level(logging.DEBUG):
         assert_error(alice.post(TASKS, json={"title": "my diary " * 100}), 500, "Internal Server Error")
     assert caplog.records

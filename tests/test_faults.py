@@ -23,7 +23,8 @@ from tests.outages import (
     running_service,
 )
 from tests.support import assert_error, make_app, migrated, sqlite_url
-from todo_api.settings import SettingsError, read_settings
+from todo_api.platform.environment import SettingsError
+from todo_api.settings import read_settings
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +207,7 @@ def test_the_log_says_what_happened_in_a_few_lines_without_addresses_or_values(
 
 
 def test_a_locked_sqlite_file_is_503_for_writers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("todo_api.platform.db.engine.SQLITE_BUSY_SECONDS", 0.7)
+    monkeypatch.setattr("todo_api.platform.db.sqlite.BUSY_SECONDS", 0.7)
     app = migrated(make_app(sqlite_url(tmp_path)))
     client = app.test_client()
     assert client.get("/api/alice/tasks", headers=bearer("alice")).status_code == 200

@@ -35,9 +35,9 @@ def test_it_is_ready_with_database_and_schema(app: Flask) -> None:
 
 
 def test_it_is_not_ready_while_the_server_drains(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(app.extensions, "draining", lambda: True)
+    monkeypatch.setattr(app, "is_draining", lambda: True)
     assert ready(app) == DISCONNECTED
-    monkeypatch.setitem(app.extensions, "draining", lambda: False)
+    monkeypatch.setattr(app, "is_draining", lambda: False)
     assert ready(app) == CONNECTED
 
 

@@ -34,7 +34,7 @@ def url(folder: Path) -> URL:
 @pytest.fixture(scope="module")
 def service(folder: Path, url: URL) -> Iterator[Service]:
     """One worker with one connection to the database, whose patience with a request is 2 s."""
-    change = "from todo_api.platform.server import worker\nworker.REQUEST_SECONDS = 2"
+    change = "from todo_api.platform.server import connection\nconnection.REQUEST_SECONDS = 2"
     with serving(folder, url, change=change, THREADS=1, LAME_DUCK_SECONDS=0, DRAIN_SECONDS=1) as service:
         yield service
 

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import assert_error, make_app, migrated, sqlite_url
 from todo_api.auth import tokens as auth
-from todo_api.settings import SettingsError, read_settings
+from todo_api.platform.environment import SettingsError
+from todo_api.settings import read_settings
 
 TOKEN = "a-token-for-the-metrics"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -74,11 +75,9 @@ def test_requests_are_counted_and_timed_by_template_not_by_path(measured: Flask)
     assert "alice" not in response.text
 
 
-def test_fetches_of_the_key_set_are_counted(measured: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetches_of_the_key_set_are_counted(measured: Flask) -> None:
     client = measured.test_client()
-    fetches = {"ok": 0, "failed": 0}
-    monkeypatch.setattr(auth.verifier(measured), "fetches", fetches, raising=False)
-    fetches.update(ok=2, failed=1)
+    auth.verifier(measured).fetches.update(ok=2, failed=1)
     client.get("/health")
     client.get("/health")
     found = numbers(client.get("/metrics", headers=BEARER).text)
@@ -108,7 +107,7 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
         from todo_api.platform import metrics
 
         chosen = settings("sqlite:///{tmp_path}/todo.db", metrics_token="{TOKEN}")
-        metrics.prepare(chosen)
+        metrics.prepare()
         folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
         app = make_app(chosen.database_url, metrics_token=chosen.metrics_token)
         app.add_url_rule("/die", view_func=lambda: os._exit(0))
@@ -117,7 +116,7 @@ def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(t
             if child := os.fork():
                 assert os.waitpid(child, 0)[1] == 0
                 return
-            metrics.worker(app, slot)
+            metrics.enter_worker(app, slot)
             work(app)
             os._exit(1)
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.serving import Service, children, command, environment, serving, wait_until
 from tests.support import free_port, needs, settings, sqlite_url
-from todo_api.platform.server import start as server
 from todo_api.platform.server.supervisor import usable_cpus
+from todo_api.service import startup as server
 from todo_api.settings import Settings
 
 CANNOT_START = "from todo_api.platform.server import worker\nworker.Server = lambda *settings: 1 / 0"
@@ -90,7 +90,8 @@ def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_requ
         files = [str(path.readlink()) for path in Path(f"/proc/{service.pid}/fd").iterdir()]
         assert sum(file.startswith("socket:") for file in files) == 1
         assert not any(file.endswith("todo.db") for file in files)
-    code = "import sys, todo_api.platform.server; print({'alembic', 'flask_migrate'} & set(sys.modules))"
+    modules = "todo_api.app, todo_api.platform.server.start, todo_api.service.startup"
+    code = f"import sys, {modules}; print({{'alembic', 'flask_migrate'}} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
 
 

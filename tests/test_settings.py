@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from todo_api.settings import Settings, SettingsError, read_settings
+from todo_api.platform.environment import SettingsError
+from todo_api.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cret" + "x" * 58
@@ -58,7 +59,7 @@ def test_with_nothing_set_everything_has_its_default(tmp_path: Path) -> None:
         settings.db_statement_timeout_seconds,
     ) == (3, 2, 4)
     assert settings.uses_sqlite
-    assert settings.database(str(tmp_path)) == URL.create("sqlite", database=str(tmp_path / "todo.db"))
+    assert settings.database(str(tmp_path)).url == URL.create("sqlite", database=str(tmp_path / "todo.db"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_with_nothing_set_everything_has_its_default(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_database_url_is_taken_as_users_paste_it(given: str, made: str) -> None:
     settings = read(DATABASE_URL=given, BETTER_AUTH_SECRET=SECRET)
-    assert settings.database("/instance").render_as_string(hide_password=False) == made
+    assert settings.database("/instance").url.render_as_string(hide_password=False) == made
     assert settings.uses_sqlite == given.startswith("sqlite")
 
 

@@ -1,6 +1,7 @@
 """What reaches the database: one statement an operation, and index scans for every list, however deep the page."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -32,8 +33,7 @@ class Recorded:
         self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(self.app).sign('alice', 60)}"
         self.statements: list[str] = []
         statements = self.statements
-        with self.app.app_context():
-            driver: Any = db.engine.dialect.loaded_dbapi
+        driver: Any = sqlite3 if self.on_sqlite else psycopg2
         connect = driver.connect
 
         class Recording(psycopg2.extensions.cursor):

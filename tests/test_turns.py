@@ -88,16 +88,6 @@ def test_keys_that_are_waited_for_hold_no_other_up(tmp_path: Path) -> None:
             assert {answer.result() for answer in answers} == {503}
 
 
-def test_nothing_can_be_kept_where_the_next_request_would_find_it(tmp_path: Path) -> None:
-    keep = (
-        "from flask import g\nfrom todo_api.service import index\nrespond = index.json_response\n"
-        "index.json_response = lambda *args: setattr(g, 'user', 'alice') or respond(*args)"
-    )
-    with serving(tmp_path, sqlite_url(tmp_path), change=keep, LAME_DUCK_SECONDS=0) as service:
-        assert service.get("/") == 500
-        assert service.get("/health") == 200
-
-
 def test_more_clients_at_once_than_the_worker_has_places_are_all_served(empty_url: URL, tmp_path: Path) -> None:
     migrated(make_app(empty_url))
     alice = token(empty_url)

@@ -1,36 +1,27 @@
-"""Settings: one table, read from the environment and a `.env` file by a function, never at import."""
+"""Settings: one table, read by a function, never at import; and what each part of the platform needs of it."""
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from sqlalchemy import URL
 
 from todo_api.platform import casts
 from todo_api.platform.casts import SECRET_BYTES, origin
+from todo_api.platform.db.options import DatabaseOptions
+from todo_api.platform.environment import SettingsError, cast_settings, read_environment, setting
+from todo_api.platform.server.options import ServerOptions
 
+SECRET = "BETTER_AUTH_SECRET"
+UPGRADE_COMMAND = "flask --app wsgi db upgrade"
 SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
-# What connecting and one statement may take together, so that with a second for a connection from the pool and for the
-# statement's end a request is answered within ten.
+# For connecting and one statement together: with a second for a connection from the pool, and one for the end of the
+# statement, a request is answered within ten.
 DATABASE_SECONDS = 8
-
-
-class SettingsError(Exception):
-    """One or more settings are wrong; `problems` names each, and never quotes a secret."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
-def setting(default: object, cast: Callable[[str], object], help: str, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help, "secret": secret})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,37 +126,44 @@ class Settings:
         """Whether tokens are signed with a secret of the service's own, so that it can issue them for development."""
         return self.better_auth_secret is None and self.jwks_url is None
 
-    def database(self, instance_path: str) -> URL:
-        """The database's URL; a relative SQLite path lies in `instance_path`."""
+    def database(self, instance_path: str) -> DatabaseOptions:
+        """The database's options; a relative SQLite path lies in `instance_path`."""
         url = self.database_url or URL.create("sqlite", database=SQLITE_FILE)
-        if url.drivername != "sqlite":
-            return url
-        return url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
+        if url.drivername == "sqlite":
+            url = url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
+        return DatabaseOptions(
+            url=url,
+            connections=self.threads,
+            connect_seconds=self.db_connect_timeout_seconds,
+            lock_seconds=self.db_lock_timeout_seconds,
+            statement_seconds=self.db_statement_timeout_seconds,
+            application_name="todo-api",
+            upgrade_command=UPGRADE_COMMAND,
+        )
+
+    @property
+    def server(self) -> ServerOptions:
+        return ServerOptions(
+            host=self.host,
+            port=self.port,
+            workers=self.web_concurrency or (1 if self.uses_sqlite else None),
+            pin_workers=self.pin_workers,
+            connections=self.threads,
+            lame_duck_seconds=self.lame_duck_seconds,
+            drain_seconds=self.drain_seconds,
+            max_body_bytes=self.max_body_bytes,
+            metrics=self.metrics_token is not None,
+        )
 
 
 def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
-    """Read the settings from the environment and, where it has none, from `env_file`.
+    """The settings from the environment and, where it has none, from `env_file`.
 
     Raises SettingsError, which names all that are wrong at once.
     """
-    environment = os.environ if environment is None else environment
-    # An empty variable is none, so that one in `.env` still counts; but nobody means an empty secret.
-    present = {name: value for name, value in environment.items() if value or name == "BETTER_AUTH_SECRET"}
-    try:
-        # As `flask` reads it, which puts it into the environment before this is called.
-        given = {**dotenv_values(env_file), **present}
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError([f"{env_file} cannot be read as UTF-8 text"]) from None
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for spec in fields(Settings):
-        name = spec.name.upper()
-        text = given.get(name)
-        if text or (text == "" and name == "BETTER_AUTH_SECRET"):
-            try:
-                values[spec.name] = spec.metadata["cast"](text)
-            except ValueError as error:
-                problems.append(f"{name} {error}")
+    # Nobody means an empty secret, so it is refused rather than taken for an unset one.
+    given = read_environment(environment, env_file, may_be_empty={SECRET})
+    values, problems = cast_settings(Settings, given)
     problems += _authentication_problems(given, values)
     problems += _time_limit_problems(values)
     if problems:
@@ -173,8 +171,8 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
     return Settings(**values)
 
 
-def _authentication_problems(given: Mapping[str, str | None], values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the way to verify tokens: one is needed, unless a secret is made up and kept."""
+def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the way to verify tokens: one is needed, unless a secret is made and kept."""
     problems: list[str] = []
     secret = values.get("better_auth_secret")
     algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)

@@ -40,6 +40,8 @@ def measure(postgres: Postgres, conditions: Conditions, name: str, seconds: int)
     for line in lines:
         stack, _, number = line.rpartition(" ")
         functions = [frame.rpartition(":")[0] + ")" for frame in stack.split(";") if frame.endswith(")")]
+        if not functions:  # gevent's loop, which is compiled
+            functions = ["(gevent)"]
         within[functions[-1]] += int(number)
         under.update(dict.fromkeys(functions, int(number)))
     total = within.total()

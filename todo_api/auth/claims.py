@@ -1,17 +1,14 @@
-"""What a token must say, whatever key it is verified with, and how one is refused."""
+"""What a token must contain, whatever key it is verified with, and how one is refused."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import jwt
 
+from todo_api.auth import user_id
 from todo_api.platform.web.errors import ApiError
 from todo_api.settings import Settings
-from todo_api.tasks.model import USER_ID_LENGTH
 
-# As every user_id in a path: what a URL carries and a database stores.
-USER_ID = re.compile(f"[^/\x00\ud800-\udfff]{{1,{USER_ID_LENGTH}}}")
 TOKEN_TYPES = {"jwt", "at+jwt"}
 
 # The reasons are ours: PyJWT's texts may quote the token.
@@ -29,7 +26,7 @@ Header = Mapping[str, Any]
 
 
 class Verified(NamedTuple):
-    """Whose a verified token is, and from and until which Unix time that stands without verifying it again."""
+    """A verified token's user, and the Unix times between which that holds without verifying it again."""
 
     user_id: str
     not_before: float
@@ -37,7 +34,10 @@ class Verified(NamedTuple):
 
 
 class Verifier(Protocol):
-    """A way to tell whose a token is."""
+    """Verifies tokens with one kind of key; `fetches` of keys are counted by their outcome."""
+
+    @property
+    def fetches(self) -> Mapping[str, int]: ...
 
     def verify(self, token: str) -> Verified:
         """Raises ApiError for a token that is refused."""
@@ -52,7 +52,7 @@ def refuse_invalid(reason: str) -> NoReturn:
 
 
 class Claims:
-    """The claims and the header that are asked for (RFC 8725, section 3)."""
+    """Verifies a token's header, signature and claims (RFC 8725, section 3)."""
 
     def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str | None = None) -> None:
         self._issuer = settings.issuer
@@ -62,7 +62,7 @@ class Claims:
         self._fallback_claim = fallback_claim
 
     def verify(self, token: str, key_for: Callable[[Header], Any]) -> Verified:
-        """Verify header, signature and claims; `key_for` is asked once the header is fit. Raises ApiError."""
+        """Verify a token; `key_for` gets a header that is fit, and returns the key. Raises ApiError."""
         try:
             header = jwt.get_unverified_header(token)
             self._check_header(header)
@@ -97,17 +97,16 @@ class Claims:
             refuse_invalid("wrong type of token")
 
     def _user_id(self, claims: Mapping[str, Any]) -> str:
-        user_id = claims.get("sub")
+        subject = claims.get("sub")
         if "sub" not in claims and self._fallback_claim:
-            user_id = claims.get(self._fallback_claim)
-        if not isinstance(user_id, str) or not USER_ID.fullmatch(user_id):
+            subject = claims.get(self._fallback_claim)
+        if not isinstance(subject, str) or not user_id.PATTERN.fullmatch(subject):
             refuse_invalid("bad subject")
-        return user_id
+        return subject
 
 
 def _number(claims: Mapping[str, Any], name: str) -> int:
-    """A NumericDate (RFC 7519, section 2) in whole seconds, as PyJWT compares it; a numeral in a string, which PyJWT
-    takes, is none."""
+    """A NumericDate (RFC 7519, section 2) in whole seconds, as PyJWT compares it, which also takes one in a string."""
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         refuse_invalid(f"bad {name}")

@@ -1,4 +1,4 @@
-"""Tokens signed with a key from the set that their issuer publishes (RFC 7517), as Better Auth does by default."""
+"""Tokens signed with a key from the set that the issuer publishes (RFC 7517), as Better Auth does by default."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ import jwt
 
 from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
 from todo_api.platform.fetch import fetch
-from todo_api.platform.loop import apart
+from todo_api.platform.waiting import run_in_thread
 from todo_api.platform.web.errors import unavailable
 from todo_api.settings import Settings
 
@@ -44,12 +44,12 @@ KEEP_SECONDS = 24 * 3600.0
 class KeySet:
     """Verifies with the published keys, each bound to its own algorithm.
 
-    A fetch runs in a thread of its own and is started by the requests that show it to be due: nothing runs in a process
-    that idles, and nothing is lost in a fork. Only a request whose key is unknown ever waits for one.
+    A fetch runs in a thread of its own, started by the first request that finds it due: nothing runs in an idle
+    process, and nothing is lost in a fork. Only a request whose key is unknown ever waits for one.
     """
 
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
-        """`changed` is called after other keys have taken the place of those before."""
+        """`changed` is called after the keys have been replaced by others."""
         assert settings.jwks_url
         self._url = settings.jwks_url
         self._claims = Claims(settings, ALGORITHMS)
@@ -58,10 +58,10 @@ class KeySet:
         self._thread: threading.Thread | None = None
         self._body = b""
         self._keys: dict[str, jwt.PyJWK] = {}
-        # Of the monotonic clock: when the last fetch began, until when the keys serve, when the next refresh is due.
+        # By the monotonic clock: when the last fetch began, when the keys expire, when the next refresh is due.
         self._began = self._kept_until = self._due = float("-inf")
         self._failing = False
-        self.fetches = {"ok": 0, "failed": 0}
+        self.fetches: dict[str, int] = {"ok": 0, "failed": 0}
 
     def verify(self, token: str) -> Verified:
         """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
@@ -89,10 +89,10 @@ class KeySet:
         return self._keys if monotonic() < self._kept_until else {}
 
     def _wait_for_keys(self) -> None:
-        """Wait for the fetch that this call starts, or for the very first: who hangs holds up one request."""
+        """Wait for the fetch that this call starts, or for the very first: a provider that hangs delays one request."""
         started = self._start_fetch()
         if self._thread and (started or not any(self.fetches.values())):
-            apart(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))
+            run_in_thread(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))
 
     def _start_fetch(self) -> bool:
         """Start a fetch unless one is running or the last began only now; whether it was started."""
@@ -110,7 +110,7 @@ class KeySet:
         try:
             body = fetch(self._url, seconds=FETCH_SECONDS, max_bytes=MAX_BYTES)
             keys = self._keys if body == self._body else signing_keys(body)
-        except Exception as error:  # whatever a server can think of
+        except Exception as error:  # a server can answer anything
             self.fetches["failed"] += 1
             if not self._failing:
                 reason = f"{type(error).__name__}: {error}"[:200]
@@ -125,12 +125,12 @@ class KeySet:
         if self._failing:
             log.info("The key set can be fetched again; keys: %d", len(keys))
         self._failing = False
-        # Last, since it ends the waiting for the first.
+        # Last, since it ends the wait for the very first fetch.
         self.fetches["ok"] += 1
 
 
 def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
-    """The usable keys of a JWKS document by `kid`; one that several of them share names none.
+    """The usable keys of a JWKS document by `kid`; a `kid` that several of them share is left out.
 
     Raises ValueError where there is none, RecursionError or another error where it is no such document.
     """
@@ -143,7 +143,7 @@ def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
 
 
 def _signing_key(jwk: Any) -> jwt.PyJWK | None:
-    """The key, bound to its algorithm; None where it is not meant or not fit for verifying our tokens."""
+    """The key, bound to its algorithm; None where it is not for verifying signatures, or not fit for it."""
     if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or PRIVATE_MEMBERS & jwk.keys():
         return None
     operations = jwk.get("key_ops", ["verify"])
@@ -157,7 +157,7 @@ def _signing_key(jwk: Any) -> jwt.PyJWK | None:
         return None
     try:
         key = jwt.PyJWK(jwk, algorithm)
-    except Exception:  # cryptography's, too: one odd key must not spoil the others
+    except Exception:  # cryptography raises others, too: one odd key must not spoil the rest
         return None
     too_short = key.Algorithm.check_key_length(key.key)
     return None if too_short else key

@@ -1,4 +1,4 @@
-"""Tokens signed with a secret that their issuer shares with this service."""
+"""Tokens signed with a secret that the issuer shares with this service."""
 
 import contextlib
 import os
@@ -16,9 +16,10 @@ from todo_api.settings import Settings
 
 
 class SharedSecret:
-    """Verifies with a secret: HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
+    """Verifies with HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
+        self.fetches: dict[str, int] = {"ok": 0, "failed": 0}
         self._settings = settings
         self._instance_path = instance_path
         self._claims = Claims(settings, [settings.jwt_algorithm], fallback_claim="user_id")
@@ -34,7 +35,7 @@ class SharedSecret:
         return self._claims.verify(token, lambda header: self._key)
 
     def sign(self, user_id: str, minutes: int) -> str:
-        """A token for development, as this very service accepts it."""
+        """A token for development, which this service accepts."""
         settings, now = self._settings, int(time.time())
         claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
         if settings.issuer is not None:
@@ -51,7 +52,7 @@ def kept_secret(instance_path: str) -> str:
         return path.read_text()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-    # Complete before it has its name, so that of several processes that make one, all end up with the first.
+    # Complete before it gets its name, so that several processes which make one at once all end up with the first.
     descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(64))

@@ -1,20 +1,17 @@
-"""Who is calling: a bearer token is verified, and a user's tasks are open to that user alone.
+"""Bearer tokens: each is verified once, with a shared secret or a key set, and remembered while it is valid.
 
-RFC 6750 says how a token is carried and refused, RFC 8725 how it is verified: with a shared secret or a key set.
+RFC 6750 says how a token is carried and refused, RFC 8725 how it is verified.
 """
 
 import threading
 import time
 
-from flask import Flask, current_app, request
+from flask import Flask
 
-from todo_api.auth.claims import USER_ID, Verified, Verifier
+from todo_api.auth.claims import Verified, Verifier
 from todo_api.auth.key_set import KeySet
-from todo_api.auth.shared_secret import SharedSecret, kept_secret
-from todo_api.platform.web.errors import ApiError
+from todo_api.auth.shared_secret import SharedSecret
 from todo_api.settings import Settings
-
-__all__ = ["USER_ID", "KeySet", "SharedSecret", "TokenCache", "authorize", "init_app", "kept_secret", "verifier"]
 
 CACHED_TOKENS = 4096
 CACHED_TOKEN_LENGTH = 4096
@@ -31,7 +28,7 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def user_id(self, token: str) -> str:
-        """Whose the token is. Raises ApiError; `exp` and `nbf` hold on every call."""
+        """The token's user. Raises ApiError; `exp` and `nbf` hold on every call."""
         verified = self._verified.get(token)
         if verified is None or not verified.not_before <= time.time() < verified.until:
             verified = self._verify(token)
@@ -51,24 +48,14 @@ class TokenCache:
         self._verified = {}
 
 
-def authorize() -> None:
-    """Before each request of a blueprint whose paths start with a user: let that user's token through, no other."""
-    environ = request.environ
-    if environ["REQUEST_METHOD"] == "OPTIONS":  # a CORS preflight carries no token
-        return
-    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise ApiError(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
-    user_id = current_app.extensions[__name__].user_id(token)
-    if user_id != (request.view_args or {}).get("user_id"):
-        raise ApiError(403, "Access denied: You can only access your own resources")
+def token_cache(app: Flask) -> TokenCache:
+    found: TokenCache = app.extensions[__name__]
+    return found
 
 
 def verifier(app: Flask) -> Verifier:
     """The app's own: a SharedSecret, which signs tokens for development, or a KeySet."""
-    found: Verifier = app.extensions[__name__].verifier
-    return found
+    return token_cache(app).verifier
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""From a setting's text to its value. Each raises ValueError that says what the text must be, and never quotes it."""
+"""From a setting's text to its value. Each raises ValueError, which says what the text must be and never quotes it."""
 
 import json
 import re
@@ -12,12 +12,12 @@ from sqlalchemy.exc import ArgumentError
 
 # RFC 7518, section 3.2: the key is at least as long as the hash.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-# What may stand in a request's first line. No user and password: they would end up in logs, and key sets are public.
+# The characters of a request's first line. No user and password: they would end up in logs, and key sets are public.
 _PATH = r"[\w.~!$&'()*+,;=:@%/-]*"
 _WEB_URL = re.compile(
     rf"https?://(\[[0-9A-F:.]+\]|[A-Z0-9._-]+)(:[0-9]{{1,5}})?(/{_PATH})?(\?{_PATH})?", re.ASCII | re.IGNORECASE
 )
-# RFC 6454, section 6.2: in small letters, a name in ASCII, without the scheme's own port.
+# RFC 6454, section 6.2: lower case, a name in ASCII, without the scheme's own port.
 ORIGIN = re.compile(
     r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[1-9][0-9]{0,4})?"
 )
@@ -39,7 +39,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def database_url(text: str) -> URL:
-    """The URL as users paste it, made SQLAlchemy's; what is wrong is said without quoting it: it holds a password."""
+    """A database URL as users paste it, as SQLAlchemy takes it."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -47,7 +47,7 @@ def database_url(text: str) -> URL:
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg2"}:
         try:
             make_dsn(**dict.fromkeys(url.query, ""))
-        except ProgrammingError:  # here, or at every request
+        except ProgrammingError:  # better now than at every request
             raise ValueError("has a parameter after its ? that PostgreSQL does not know") from None
         # SQLAlchemy 2.1 takes a bare postgresql:// for psycopg 3.
         return url.set(drivername="postgresql+psycopg2")
@@ -59,7 +59,7 @@ def database_url(text: str) -> URL:
 
 
 def web_url(text: str) -> str:
-    """Raises ValueError for what is no http or https URL that a request can be made of."""
+    """An http or https URL that a request can be made of."""
     if not _WEB_URL.fullmatch(text):
         raise ValueError("must be an http or https URL without a user, a password and a fragment")
     origin(text)

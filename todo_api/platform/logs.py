@@ -1,6 +1,6 @@
-"""What the service tells whoever runs it, on standard output: JSON, a line each, or plain text on a terminal.
+"""The log, on standard output: a line of JSON each, or plain text on a terminal.
 
-A line a request is written straight from here; everything else goes through the standard library's logging.
+The line for each request is written directly; everything else goes through the standard library's logging.
 """
 
 import logging
@@ -18,7 +18,7 @@ from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 REQUEST_ID_HEADER = "X-Request-ID"
-# Where a request's id is kept, in its WSGI environment.
+# Key in the WSGI environment: the request's id.
 ID = "todo_api.request_id"
 STANDARD_OUTPUT = 1
 
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 
 def write_line(answer: Answer) -> None:
-    """Tell of one request."""
+    """Log one request."""
     _write(
         {
             "time": datetime.now(UTC),
@@ -62,7 +62,7 @@ def write_line(answer: Answer) -> None:
 
 
 class Handler(logging.Handler):
-    """Writes the records of the standard library's logging, in the shape of the requests' lines."""
+    """Writes the standard library's log records, in the shape of the requests' lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         entry = {
@@ -79,7 +79,7 @@ class Handler(logging.Handler):
 
 
 def _traceback(error: BaseException) -> str:
-    """Where an error came from, and what kind it is; its text may quote a token, a body or a statement's parameters."""
+    """Where an error came from, and its class; its text may quote a token, a body or a statement's parameters."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -103,7 +103,7 @@ def _write(entry: Mapping[str, Any]) -> None:
         if written < len(line):
             os.write(descriptor, b"\n")
     except OSError:
-        # Nobody reads, or not fast enough: the line is lost, and no request waits for it.
+        # Nobody reads it, or not fast enough: the line is lost, rather than a request kept waiting.
         return
 
 
@@ -111,7 +111,7 @@ def _write(entry: Mapping[str, Any]) -> None:
 def _output() -> tuple[int | None, bool]:
     """Standard output's descriptor, and whether a person is reading."""
     if sys.__stdout__ is None:
-        # It was closed at the start, so its number may be some other file's by now.
+        # It was closed at the start, so its number may belong to some other file by now.
         return None, False
     if os.isatty(STANDARD_OUTPUT):
         return STANDARD_OUTPUT, True

@@ -1,47 +1,43 @@
-"""`/metrics` for Prometheus, over all workers. Without METRICS_TOKEN nothing of this is loaded, nor paid for."""
+"""`/metrics` for Prometheus, over all workers. Unless it is opened, nothing of this is imported or paid for."""
 
 import atexit
 import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
-from todo_api.auth import tokens as auth
-from todo_api.platform import logs
 from todo_api.platform.db.engine import database
+from todo_api.platform.logs import Answer
 from todo_api.platform.web.errors import ApiError
-from todo_api.settings import Settings
 
 # Where prometheus-client looks for the folder in which the workers share their numbers.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
-# Of several processes that share a folder, the one whose numbers this writes.
-_whose: list[str] = []
+# The name under which this process counts in a shared folder; empty where there is none.
+_process_name: list[str] = []
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a statement on loopback to the longest that a request may take.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-def prepare(settings: Settings) -> None:
+def prepare() -> None:
     """Make the folder that the workers share: in the parent, right before the first fork. It goes with the parent."""
-    if settings.metrics_token is None:
-        return
-    folder = tempfile.mkdtemp(prefix="todo-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    folder = tempfile.mkdtemp(prefix="metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     # prometheus-client reads it when it is imported.
     os.environ[FOLDER] = folder
     from prometheus_client import values
 
-    # In place of the process id, so that a worker goes on with the counters of the one it replaces, and nothing is left
-    # behind for each that died.
-    _whose[:] = ["parent"]
-    values.ValueClass = values.MultiProcessValue(lambda: _whose[0])
+    # A worker's number in place of its process id, so that it goes on with the counters of the one it replaces, and
+    # nothing is left behind for each that ended.
+    _process_name[:] = ["parent"]
+    values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
     atexit.register(_remove, folder, os.getpid())
 
 
@@ -50,21 +46,29 @@ def _remove(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def worker(app: Flask, number: int) -> None:
-    """Count as the worker of this number: right after each fork. What the one before had in flight died with it."""
-    if not _whose:
+def enter_worker(app: Flask, number: int) -> None:
+    """Count as the worker of this number: right after each fork. What the one before had in flight ended with it."""
+    if not _process_name:
         return
     from prometheus_client import multiprocess
 
-    _whose[:] = [str(number)]
-    multiprocess.mark_process_dead(_whose[0])
+    _process_name[:] = [str(number)]
+    multiprocess.mark_process_dead(_process_name[0])
     app.extensions[__name__].begin()
 
 
-def open_to(app: Flask, token: str) -> Callable[[logs.Answer], None]:
-    """Open `/metrics` to this token; what has to be told of each answer."""
-    metrics = app.extensions[__name__] = Metrics(app)
-    if not _whose:
+class Count(NamedTuple):
+    """A counter that is kept elsewhere: its values by outcome, which only grow."""
+
+    name: str
+    help: str
+    values: Mapping[str, int]
+
+
+def open_to(app: Flask, token: str, prefix: str, counts: Sequence[Count]) -> Callable[[Answer], None]:
+    """Open `/metrics` to this token; what has to be called with each answer. `prefix` begins every name."""
+    metrics = app.extensions[__name__] = Metrics(app, prefix, counts)
+    if not _process_name:
         metrics.begin()
     expected = token.encode()
 
@@ -76,34 +80,36 @@ def open_to(app: Flask, token: str) -> Callable[[logs.Answer], None]:
         return metrics.show()
 
     app.add_url_rule("/metrics", view_func=show)
-    app.wsgi_app = metrics.in_flight(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = metrics.counting_in_flight(app.wsgi_app)  # type: ignore[method-assign]
     return metrics.observe
 
 
 class Metrics:
     """The numbers of this process."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, prefix: str, counts: Sequence[Count]) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-        with app.app_context():
-            self._pool = database().pool
-        self._verifier = auth.verifier(app)
+        self._pool = database(app).pool
         self._lock = Lock()
-        self._fetched = {"ok": 0, "failed": 0}
         self._registry = registry = CollectorRegistry()
         route = ["method", "route"]
-        requests = Counter("todo_requests", "Requests answered.", [*route, "status"], registry=registry)
+        requests = Counter(f"{prefix}_requests", "Requests answered.", [*route, "status"], registry=registry)
         durations = Histogram(
-            "todo_request_duration_seconds", "Time to answer a request.", route, buckets=BUCKETS, registry=registry
+            f"{prefix}_request_duration_seconds", "Time to answer a request.", route, buckets=BUCKETS, registry=registry
         )
         gauge: dict[str, Any] = {"multiprocess_mode": "livesum", "registry": registry}
-        self._in_flight = Gauge("todo_requests_in_flight", "Requests being answered.", **gauge)
+        self._in_flight = Gauge(f"{prefix}_requests_in_flight", "Requests being answered.", **gauge)
         self._used = 0
-        self._in_use = Gauge("todo_db_connections_in_use", "Pooled connections in use.", **gauge)
-        self._max = Gauge("todo_db_connections_max", "Connections that the pools may hold.", **gauge)
-        fetches = Counter("todo_jwks_fetches", "Fetches of the key set.", ["outcome"], registry=registry)
-        self._fetches = {outcome: fetches.labels(outcome) for outcome in self._fetched}
+        self._in_use = Gauge(f"{prefix}_db_connections_in_use", "Pooled connections in use.", **gauge)
+        self._max = Gauge(f"{prefix}_db_connections_max", "Connections that the pools may hold.", **gauge)
+        # Each with the values that are counted already.
+        self._counts: list[tuple[Any, Mapping[str, int], dict[str, int]]] = []
+        for name, text, values in counts:
+            counter = Counter(f"{prefix}_{name}", text, ["outcome"], registry=registry)
+            for outcome in values:
+                counter.labels(outcome)
+            self._counts.append((counter, values, dict.fromkeys(values, 0)))
 
         @cache
         def children(method: str, route: str, status: int) -> tuple[Any, Any]:
@@ -116,7 +122,7 @@ class Metrics:
         """In the process that serves, which may be another than the one that made the app."""
         self._max.set(self._pool.size)
 
-    def in_flight(self, app: Any) -> Any:
+    def counting_in_flight(self, app: Any) -> Any:
         """The WSGI app, with its requests counted while they are in it."""
 
         def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -129,7 +135,7 @@ class Metrics:
 
         return counted
 
-    def observe(self, answer: logs.Answer) -> None:
+    def observe(self, answer: Answer) -> None:
         method = answer.method if answer.method in METHODS else "other"
         count, durations = self._children(method, answer.route or "", answer.status)
         count.inc()
@@ -137,16 +143,16 @@ class Metrics:
         if (used := self._pool.in_use) != self._used:
             self._used = used
             self._in_use.set(used)
-        self._count_fetches()
+        for counter, values, known in self._counts:
+            if values != known:
+                self._catch_up(counter, values, known)
 
-    def _count_fetches(self) -> None:
-        """What a thread of the verifier's counted meanwhile; a shared secret fetches nothing."""
-        fetches = getattr(self._verifier, "fetches", None)
-        if fetches and any(fetches[outcome] != known for outcome, known in self._fetched.items()):
-            with self._lock:
-                for outcome, known in self._fetched.items():
-                    self._fetches[outcome].inc(fetches[outcome] - known)
-                    self._fetched[outcome] = fetches[outcome]
+    def _catch_up(self, counter: Any, values: Mapping[str, int], known: dict[str, int]) -> None:
+        """Take over what another thread counted meanwhile."""
+        with self._lock:
+            for outcome, value in values.items():
+                counter.labels(outcome).inc(value - known[outcome])
+                known[outcome] = value
 
     def show(self) -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess

@@ -6,7 +6,9 @@ import click
 from flask import Flask, current_app
 from flask_migrate import Migrate
 
-from todo_api.auth import tokens as auth
+from todo_api.auth import user_id
+from todo_api.auth.shared_secret import SharedSecret
+from todo_api.auth.tokens import verifier
 from todo_api.platform.db.engine import db
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
@@ -17,12 +19,12 @@ MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 @click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 10**6), help="How long it is valid.")
 def token(user: str, minutes: int) -> None:
     """Print a bearer token for USER, signed with the shared secret."""
-    if not auth.USER_ID.fullmatch(user):
+    if not user_id.PATTERN.fullmatch(user):
         raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
-    verifier = auth.verifier(current_app)
-    if not isinstance(verifier, auth.SharedSecret):
+    signer = verifier(current_app)
+    if not isinstance(signer, SharedSecret):
         raise click.ClickException("Tokens are verified with a published key set, whose private keys are not here.")
-    click.echo(verifier.sign(user, minutes))
+    click.echo(signer.sign(user, minutes))
 
 
 def init_app(app: Flask) -> None:

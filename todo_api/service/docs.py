@@ -7,11 +7,12 @@ from functools import cache, partial
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Flask, Response, abort, render_template, request
+from flask import Blueprint, Flask, Response, abort, json, render_template, request
 
-from todo_api.platform.loop import apart
-from todo_api.platform.web.answers import JSON
-from todo_api.platform.web.openapi import TITLE, Api
+from todo_api.platform.waiting import run_in_thread
+from todo_api.platform.web.arguments import JSON
+from todo_api.platform.web.openapi import Api
+from todo_api.service.document import TITLE
 
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
@@ -37,21 +38,21 @@ pages = Blueprint("pages", __name__, template_folder=str(OURS))
 
 @cache
 def assets_version() -> str:
-    """Names the assets' bytes, so that their addresses change when they do."""
+    """A digest of the assets, so that their addresses change when they do."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in ASSETS.values())).hexdigest()[:16]
 
 
 @cache
-def packed(name: str) -> bytes:
+def gzipped(name: str) -> bytes:
     return gzip.compress(ASSETS[name].read_bytes(), mtime=0)
 
 
 def revalidated(response: Response) -> Response:
-    """Kept by clients, who ask each time whether it is still the same."""
+    """A response that clients keep, and ask each time whether it is still the same."""
     response.add_etag()
     response.cache_control.no_cache = True
     response.make_conditional(request)
-    response.headers.pop("Date", None)  # the server's
+    response.headers.pop("Date", None)  # the server adds it
     return response
 
 
@@ -71,13 +72,20 @@ def asset(version: str, name: str) -> Response:
     body = ASSETS[name].read_bytes()
     if request.accept_encodings.quality("gzip"):
         headers["Content-Encoding"] = "gzip"
-        body = apart(partial(packed, name))  # which takes long at first
+        body = run_in_thread(partial(gzipped, name))  # slow the first time
     return Response(body, mimetype=mimetypes.guess_type(name)[0], headers=headers)
 
 
 def init_app(app: Flask, api: Api) -> None:
+    """Serve the API's document, complete once its blueprints are registered, and the page that shows it."""
+
+    @cache
+    def document() -> bytes:
+        """As `flask openapi print` prints it."""
+        return json.dumps(api.spec.to_dict(), indent=2, sort_keys=False).encode() + b"\n"
+
     def openapi() -> Response:
-        return revalidated(Response(api.document, mimetype=JSON))
+        return revalidated(Response(document(), mimetype=JSON))
 
     app.add_url_rule("/openapi.json", view_func=openapi)
     app.register_blueprint(pages)

@@ -1,25 +1,41 @@
-"""Whether the service is live, and whether it is ready: its database is there, and it is not about to stop."""
+"""Whether the service is live, and whether it is ready: its database answers, and it is not about to stop."""
 
 import json
+from typing import cast
 
 from flask import Response, current_app
+from marshmallow import Schema, fields
 
 from todo_api.platform.db.engine import database
+from todo_api.platform.web.app import App
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
-from todo_api.tasks.schemas import DatabaseHealthSchema, HealthSchema
 
 blp = Blueprint("health", __name__, url_prefix="/health", description="For whoever runs the service; no token.")
 
 LIVE = b'{"status": "healthy", "service": "todo-api"}'
 READY = b'{"status": "healthy", "database": "connected"}'
-UNREADY = b'{"status": "unhealthy", "database": "disconnected"}'
+NOT_READY = b'{"status": "unhealthy", "database": "disconnected"}'
+
+
+class HealthSchema(Schema):
+    """The service runs."""
+
+    status = fields.String(required=True, metadata={"enum": ["healthy"]})
+    service = fields.String(required=True, metadata={"enum": ["todo-api"]})
+
+
+class DatabaseHealthSchema(Schema):
+    """Whether the database can be used. No more is said than this."""
+
+    status = fields.String(required=True, metadata={"enum": ["healthy", "unhealthy"]})
+    database = fields.String(required=True, metadata={"enum": ["connected", "disconnected"]})
 
 
 @blp.route("", methods=["GET"])
-@blp.response(200, HealthSchema, description="It runs.", example=json.loads(LIVE))
+@blp.answers(200, "It runs.", HealthSchema, example=json.loads(LIVE))
 def health() -> Response:
-    """Tell that the service runs
+    """Report that the service runs
 
     Touches nothing, so it answers while the database is down: for liveness checks.
     """
@@ -27,19 +43,18 @@ def health() -> Response:
 
 
 @blp.route("/db", methods=["GET"])
-@blp.response(200, DatabaseHealthSchema, description="The database answers.", example=json.loads(READY))
-@blp.response(
+@blp.answers(200, "The database answers.", DatabaseHealthSchema, example=json.loads(READY))
+@blp.answers(
     503,
+    "The database does not answer, it has no schema yet, or this server is stopping.",
     DatabaseHealthSchema,
-    description="The database does not answer, it has no schema yet, or this server is stopping.",
-    example=json.loads(UNREADY),
+    example=json.loads(NOT_READY),
 )
 def database_health() -> Response:
-    """Tell whether the database answers
+    """Report whether the database answers
 
     Answers within three seconds: for readiness checks.
     """
-    draining = current_app.extensions.get("draining")
-    if (draining and draining()) or not database().is_ready():
-        return json_response(UNREADY, 503)
+    if cast(App, current_app).is_draining() or not database().is_ready():
+        return json_response(NOT_READY, 503)
     return json_response(READY)

@@ -1,28 +1,40 @@
-"""Where to begin: what this service is, and where its documents are."""
+"""Where to begin: the service's name and version, and where its documents are."""
 
 import orjson
 from flask import Response
+from marshmallow import Schema, fields
 
-from todo_api import __version__
 from todo_api.platform.web.blueprint import Blueprint
-from todo_api.platform.web.openapi import TITLE
 from todo_api.platform.web.responses import json_response
-from todo_api.tasks.schemas import IndexSchema
+from todo_api.service.document import TITLE, VERSION
 
 blp = Blueprint("index", __name__, description="Where to begin; no token.")
 
 INDEX = {
     "name": TITLE,
-    "version": __version__,
+    "version": VERSION,
     "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"},
 }
 
 
-@blp.route("/", methods=["GET"])
-@blp.response(200, IndexSchema, description="The index.", example=INDEX)
-def index() -> Response:
-    """Tell what this service is
+class IndexSchema(Schema):
+    """The service, and where to go on."""
 
-    And where its documents and its health are.
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    links = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(metadata={"format": "uri-reference"}),
+        required=True,
+        metadata={"description": "Where to go on, as relative references."},
+    )
+
+
+@blp.route("/", methods=["GET"])
+@blp.answers(200, "The index.", IndexSchema, example=INDEX)
+def index() -> Response:
+    """Describe this service
+
+    Its name and version, and where its documents and its health are.
     """
     return json_response(orjson.dumps(INDEX))

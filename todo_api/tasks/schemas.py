@@ -1,62 +1,53 @@
-"""What comes in and what goes out: marshmallow schemas that load input, document both, and render rows as JSON."""
+"""What comes in and what goes out: marshmallow schemas that load input and document both."""
 
-from collections.abc import Mapping
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import Schema, ValidationError, fields
 
-from todo_api.tasks.model import DESCRIPTION_LENGTH, TITLE_LENGTH, USER_ID_LENGTH
-from todo_api.tasks.rendering import cursor, task_json, tasks_json
-from todo_api.tasks.values import (
-    CURSOR_PATTERN,
-    STATUSES,
-    STORABLE_PATTERN,
-    Cursor,
-    Flag,
-    IntegerText,
-    Length,
-    Range,
-    Status,
-    Text,
-    Timestamp,
-)
-
-__all__ = [
-    "COMPLETED_TASK",
-    "TASK",
-    "USER_PATH",
-    "DatabaseHealthSchema",
-    "HealthSchema",
-    "IndexSchema",
-    "ListQuery",
-    "TaskCreate",
-    "TaskPath",
-    "TaskSchema",
-    "TaskUpdate",
-    "cursor",
-    "task_json",
-    "tasks_json",
-]
+from todo_api.auth import user_id as user_ids
+from todo_api.platform.db.types import EPOCH, MICROSECOND
+from todo_api.platform.web import errors
+from todo_api.platform.web.fields import STORABLE_PATTERN, Flag, IntegerText, Length, Range, Text, Timestamp
+from todo_api.tasks import examples
+from todo_api.tasks.model import DESCRIPTION_LENGTH, MAX_ID, TITLE_LENGTH
+from todo_api.tasks.store import Position
 
 PAGE_LIMIT = 1000
+STATUSES = {"all": None, "pending": False, "completed": True}
+CURSOR_PATTERN = "^-?[0-9]{1,18}_[0-9]{1,19}$"
 
 
-class Input(Schema):
-    """What comes in. The document shows both by their summaries; what is answered to the mistakes it finds out."""
+class Status(fields.String):
+    """Which tasks to list: None for all, else whether completed."""
 
-    EXAMPLES: Mapping[str, Any] = {}
-    MISTAKES: Mapping[str, Any] = {}
-
-    class Meta:
-        unknown = EXCLUDE
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Of the fields as they are sent, in order."""
-        return [field.data_key or name for name, field in cls._declared_fields.items()]
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value not in STATUSES:
+            raise ValidationError([errors.pattern_mismatch("'all', 'pending' or 'completed'")])
+        return STATUSES[value]
 
 
-class TaskPath(Input):
+class Cursor(fields.Field[Position]):
+    """A position in a list: microseconds since 1970 and an id. One past an end means that end."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Position:
+        if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
+            raise ValidationError([errors.pattern_mismatch(f"a cursor from a Link header ({CURSOR_PATTERN})")])
+        microseconds, task_id = map(int, value.split("_"))
+        try:
+            created_at = EPOCH + timedelta(microseconds=microseconds)
+        except OverflowError:
+            created_at = datetime.max.replace(tzinfo=UTC) if microseconds > 0 else datetime.min.replace(tzinfo=UTC)
+        return Position(created_at, min(task_id, MAX_ID))
+
+
+def cursor(position: Position) -> str:
+    """A position as `Cursor` reads it."""
+    return f"{(position.created_at - EPOCH) // MICROSECOND}_{position.id}"
+
+
+class TaskPath(Schema):
     task_id = IntegerText(
         required=True,
         metadata={
@@ -67,10 +58,8 @@ class TaskPath(Input):
         },
     )
 
-    MISTAKES = {"The task's id is no integer": {"task_id": "first"}}
 
-
-class ListQuery(Input):
+class ListQuery(Schema):
     completed = Status(
         data_key="status",
         load_default=None,
@@ -94,26 +83,7 @@ class ListQuery(Input):
         },
     )
 
-    MISTAKES = {
-        "No such status": {"status": "done"},
-        "Too large a page": {"limit": str(PAGE_LIMIT + 1)},
-        "Several at once": {"status": "done", "limit": "ten", "cursor": "2"},
-    }
 
-
-USER_ID: dict[str, Any] = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": USER_ID_LENGTH,
-    "pattern": r"^[^/\u0000]*$",
-    "examples": ["alice"],
-}
-USER_PATH = {
-    "in": "path",
-    "name": "user_id",
-    "description": "Whose tasks: the subject of the token, as the identity provider issued it, percent-encoded.",
-    "schema": USER_ID,
-}
 _title = {
     "description": "What is to be done, exactly as it was sent.",
     "examples": ["Buy milk"],
@@ -125,20 +95,10 @@ _description = {
     "pattern": STORABLE_PATTERN,
 }
 _completed = {"description": "Whether it is done."}
-TASK = {
-    "id": 1,
-    "user_id": "alice",
-    "title": "Buy milk",
-    "description": "Two litres",
-    "completed": False,
-    "created_at": "2026-01-16T10:00:00.123456Z",
-    "updated_at": "2026-01-16T10:00:00.123456Z",
-}
-COMPLETED_TASK = {**TASK, "completed": True, "updated_at": "2026-01-16T17:30:00.654321Z"}
 
 
-class TaskCreate(Input):
-    """A task to be made. Unknown and read-only fields (`id`, `user_id`, the times) are ignored."""
+class TaskCreate(Schema):
+    """A new task. Unknown and read-only fields (`id`, `user_id`, the times) are ignored."""
 
     title = Text(required=True, validate=Length(1, TITLE_LENGTH), metadata=_title)
     description = Text(
@@ -149,17 +109,8 @@ class TaskCreate(Input):
     )
     completed = Flag(load_default=False, metadata={"description": "Whether it is done; not, when nothing is sent."})
 
-    EXAMPLES = {
-        "A title is enough": {"title": "Buy milk"},
-        "Everything": {"title": "Buy milk", "description": "Two litres", "completed": False},
-    }
-    MISTAKES = {
-        "The title is missing": {"description": "Two litres"},
-        "Several at once": {"title": "", "completed": "no"},
-    }
 
-
-class TaskUpdate(Input):
+class TaskUpdate(Schema):
     """The fields of a task to change; what is not sent stays.
 
     Unknown and read-only fields (`id`, `user_id`, the times) are ignored, so a whole task can be sent back.
@@ -168,16 +119,6 @@ class TaskUpdate(Input):
     title = Text(validate=Length(1, TITLE_LENGTH), metadata=_title)
     description = Text(allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description)
     completed = Flag(metadata=_completed)
-
-    EXAMPLES = {
-        "Rename": {"title": "Buy oat milk"},
-        "Complete": {"completed": True},
-        "Clear the description": {"description": None},
-    }
-    MISTAKES = {
-        "The title is null": {"title": None},
-        "Too long": {"title": "x" * (TITLE_LENGTH + 1), "description": "x" * (DESCRIPTION_LENGTH + 1)},
-    }
 
 
 def _time(description: str, example: object) -> dict[str, Any]:
@@ -191,47 +132,20 @@ class TaskSchema(Schema):
     id = fields.Integer(
         required=True,
         metadata={
-            "description": "Given by the service, and never given again.",
+            "description": "Assigned by the service, and never used again.",
             "format": "int64",
             "minimum": 1,
-            "examples": [TASK["id"]],
+            "examples": [1],
         },
     )
-    user_id = fields.String(required=True, metadata={**USER_ID, "description": "Whose it is."})
+    user_id = fields.String(required=True, metadata={**user_ids.SCHEMA, "description": "The owner."})
     title = fields.String(required=True, validate=Length(1, TITLE_LENGTH), metadata=_title)
     description = fields.String(
         required=True, allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description
     )
     completed = fields.Boolean(required=True, metadata=_completed)
-    created_at = Timestamp(required=True, metadata=_time("When it was made; never moves.", TASK["created_at"]))
+    created_at = Timestamp(required=True, metadata=_time("When it was created.", examples.CREATED_AT))
     updated_at = Timestamp(
         required=True,
-        metadata=_time("When it last changed; moves strictly forward with each change.", COMPLETED_TASK["updated_at"]),
-    )
-
-
-class HealthSchema(Schema):
-    """The service runs."""
-
-    status = fields.String(required=True, metadata={"enum": ["healthy"]})
-    service = fields.String(required=True, metadata={"enum": ["todo-api"]})
-
-
-class DatabaseHealthSchema(Schema):
-    """Whether the database can be used. No more is said than this."""
-
-    status = fields.String(required=True, metadata={"enum": ["healthy", "unhealthy"]})
-    database = fields.String(required=True, metadata={"enum": ["connected", "disconnected"]})
-
-
-class IndexSchema(Schema):
-    """What this service is, and where to go on."""
-
-    name = fields.String(required=True)
-    version = fields.String(required=True)
-    links = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(metadata={"format": "uri-reference"}),
-        required=True,
-        metadata={"description": "Where to go on, as relative references."},
+        metadata=_time("When it last changed; moves strictly forward with each change.", examples.UPDATED_AT),
     )

@@ -1,13 +1,17 @@
-"""What is asked of the database: each operation on tasks is one statement, for one user."""
+"""What is asked of the database: each operation on tasks is one statement, for one user.
 
-from collections.abc import Mapping
+Statements are built once for each shape (which fields an update sets, which list it is) and compiled on first use.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import combinations, product
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BindParameter,
     Executable,
+    Insert,
     Select,
     Update,
     bindparam,
@@ -20,11 +24,20 @@ from sqlalchemy import (
     update,
 )
 
-from todo_api.platform.db.engine import MICROSECOND, Row, UTCDateTime, run
+from todo_api.platform.db.engine import run
+from todo_api.platform.db.statements import Row
+from todo_api.platform.db.types import MICROSECOND, UTCDateTime
 from todo_api.tasks.model import MAX_ID, Task
 
-# Not whose it is: who asks says that.
-COLUMNS = (Task.id, Task.title, Task.description, Task.completed, Task.created_at, Task.updated_at)
+# What rows hold, in this order: everything but `user_id`, which the caller already knows.
+COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+NAMES = [column.name for column in COLUMNS]
+_ID, _CREATED_AT = NAMES.index("id"), NAMES.index("created_at")
+
+_mine = Task.user_id == bindparam("user_id")
+_this = (_mine, Task.id == bindparam("task_id"))
+_get = select(*COLUMNS).where(*_this)
+_delete = delete(Task).where(*_this).returning(Task.id)
 
 
 class Position(NamedTuple):
@@ -34,95 +47,94 @@ class Position(NamedTuple):
     id: int
 
 
+def position_of(row: Row) -> Position:
+    return Position(row[_CREATED_AT].replace(tzinfo=UTC), row[_ID])
+
+
+def id_of(row: Row) -> int:
+    task_id: int = row[_ID]
+    return task_id
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _new(*names: str) -> dict[str, BindParameter[Any]]:
+def _new(names: Iterable[str]) -> dict[str, BindParameter[Any]]:
     """A parameter `new_…` for each column: SQLAlchemy keeps the plain names for itself."""
     return {name: bindparam(f"new_{name}", type_=Task.__table__.c[name].type) for name in names}
 
 
-_mine = Task.user_id == bindparam("user_id")
-_this = (_mine, Task.id == bindparam("task_id"))
-_get = select(*COLUMNS).where(*_this)
-_insert = (
-    insert(Task)
-    .values(_new("user_id", "title", "description", "completed", "created_at", "updated_at"))
-    .returning(*COLUMNS)
-)
-_delete = delete(Task).where(*_this).returning(Task.id)
+def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in fields.items()}
 
 
-def _list(completed: bool | None, after: bool) -> Select[*tuple[Any, ...]]:
+@cache
+def _insert(names: frozenset[str]) -> Insert:
+    return insert(Task).values(_new(names)).returning(*COLUMNS)
+
+
+@cache
+def _update(names: frozenset[str]) -> Update:
+    """Sets only the fields named, so that writers of different fields never overwrite each other."""
+    now = bindparam("now", type_=UTCDateTime)
+    # Strictly forward, also where this clock is behind the one that wrote last.
+    forward = case((Task.updated_at < now, now), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
+    return update(Task).where(*_this).values({"updated_at": forward, **_new(names)}).returning(*COLUMNS)
+
+
+@cache
+def _toggle() -> Update:
+    return _update(frozenset()).values(completed=~Task.completed)
+
+
+@cache
+def _list(completed: bool | None, has_position: bool) -> Select[*tuple[Any, ...]]:
     statement = select(*COLUMNS).where(_mine)
     if completed is not None:
-        # Not as a parameter: SQLite has to see which partial index it may take.
+        # Not as a parameter: SQLite has to see which partial index fits.
         statement = statement.where(Task.completed if completed else ~Task.completed)
-    if after:
+    if has_position:
         position = tuple_(bindparam("created_at", type_=UTCDateTime), bindparam("id", type_=Task.id.type))
         statement = statement.where(tuple_(Task.created_at, Task.id) < position)
     return statement.order_by(Task.created_at.desc(), Task.id.desc()).limit(bindparam("count"))
 
 
-def _update(*names: str) -> Update:
-    """Sets just the fields named, so that writers of different fields never overwrite each other."""
-    at = bindparam("now", type_=UTCDateTime)
-    # Strictly forward, also where this clock is behind the one that wrote last.
-    forward = case((Task.updated_at < at, at), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
-    return update(Task).where(*_this).values({"updated_at": forward, **_new(*names)}).returning(*COLUMNS)
-
-
-_toggle = _update().values(completed=~Task.completed)
-_lists = {key: _list(*key) for key in product((None, False, True), (False, True))}
-_fields = ("completed", "description", "title")
-_updates = {names: _update(*names) for count in range(1, 4) for names in combinations(_fields, count)}
-
-STATEMENTS = (_get, _insert, _delete, _toggle, *_lists.values(), *_updates.values())
-
-
 def list_tasks(user_id: str, completed: bool | None, after: Position | None, count: int) -> list[Row]:
-    """At most `count` tasks of the user, newest first, from the one behind `after` on."""
+    """At most `count` tasks of the user, newest first, from behind the position `after` on."""
     position = after._asdict() if after else {}
-    return run(_lists[completed, after is not None], user_id=user_id, count=count, **position)
+    return run(_list(completed, after is not None), user_id=user_id, count=count, **position)
 
 
-def create_task(user_id: str, title: str, description: str | None, completed: bool) -> Row:
+def create_task(user_id: str, fields: Mapping[str, Any]) -> Row:
     at = now()
-    [task] = run(
-        _insert,
-        new_user_id=user_id,
-        new_title=title,
-        new_description=description,
-        new_completed=completed,
-        new_created_at=at,
-        new_updated_at=at,
-    )
-    return task
+    values = {"user_id": user_id, "created_at": at, "updated_at": at, **fields}
+    [row] = run(_insert(frozenset(values)), **_values(values))
+    return row
 
 
 def get_task(user_id: str, task_id: int) -> Row | None:
-    return _one(_get, user_id, task_id)
+    return _run_on_one(_get, user_id, task_id)
 
 
 def update_task(user_id: str, task_id: int, changes: Mapping[str, Any]) -> Row | None:
+    """The task with its changes; without any it stays as it is, `updated_at` included."""
     if not changes:
         return get_task(user_id, task_id)
-    new = {f"new_{name}": value for name, value in changes.items()}
-    return _one(_updates[tuple(sorted(changes))], user_id, task_id, now=now(), **new)
+    return _run_on_one(_update(frozenset(changes)), user_id, task_id, now=now(), **_values(changes))
 
 
 def toggle_task(user_id: str, task_id: int) -> Row | None:
-    return _one(_toggle, user_id, task_id, now=now())
+    return _run_on_one(_toggle(), user_id, task_id, now=now())
 
 
 def delete_task(user_id: str, task_id: int) -> bool:
     """Whether there was such a task."""
-    return _one(_delete, user_id, task_id) is not None
+    return _run_on_one(_delete, user_id, task_id) is not None
 
 
-def _one(statement: Executable, user_id: str, task_id: int, **parameters: Any) -> Row | None:
-    # Past 64 bits there are no ids; the one database would refuse to look, the other look at every row.
+def _run_on_one(statement: Executable, user_id: str, task_id: int, **parameters: Any) -> Row | None:
+    # Past 64 bits there are no ids; PostgreSQL would refuse to look, SQLite would look at every row.
     if not 0 < task_id <= MAX_ID:
         return None
     rows = run(statement, user_id=user_id, task_id=task_id, **parameters)

@@ -1,4 +1,4 @@
-"""What this process knows of the database: whether it answers, and whom to turn away while it does not."""
+"""What this process knows of the database: whether it answers, and which requests to turn away while it does not."""
 
 import logging
 from threading import Lock
@@ -8,9 +8,8 @@ import psycopg2
 
 from todo_api.platform.db.pool import PoolExhausted
 
-log = logging.getLogger(__package__)
+log = logging.getLogger(__name__)
 
-MIGRATE_COMMAND = "flask --app wsgi db upgrade"
 # A request that waits this long for a connection, while all are in use and the database answers nobody, gives up.
 POOL_WAIT_SECONDS = 0.5
 # It gives up after this time in any case.
@@ -26,17 +25,18 @@ class Unavailable(Exception):
 
 
 class Availability:
-    """Turns requests away at once while the database hangs, so that there is room for what needs none.
+    """Turns requests away at once while the database hangs, so that there is room for those that do not need it.
 
     It hangs once a request waited for it in vain (for a connection from the pool, for connecting or for an answer)
-    and it answered nobody else of late; from then on about one request a second tries, until one is answered. A
-    database that refuses connections does not hang: finding that out takes no time. An error is an answer, too:
-    neither a lock that is held nor a statement that takes too long keeps others from the database.
+    while it answered nobody else; from then on about one request a second tries, until one is answered. A database
+    that refuses connections does not hang: finding that out takes no time. An error is an answer, too: neither a
+    held lock nor a statement that takes too long keeps others from the database.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, upgrade_command: str) -> None:
+        self._upgrade_command = upgrade_command
         self._lock = Lock()
-        self._answered = 0.0
+        self._last_answer = 0.0
         self._failing = False
         self._hanging = False
         self._next_probe = 0.0
@@ -44,8 +44,8 @@ class Availability:
         # Connections made before this time are not to be trusted.
         self.lost = 0.0
 
-    def enter(self) -> float:
-        """The time, for `gave_up`. Raises Unavailable for those who are turned away."""
+    def admit(self) -> float:
+        """Let a request try; the time, for `failed`. Raises Unavailable for those that are turned away."""
         now = monotonic()
         if self._hanging:
             with self._lock:
@@ -54,23 +54,23 @@ class Availability:
                 self._next_probe = now + PROBE_SECONDS
         return now
 
-    def worth_waiting(self, entered: float) -> bool:
-        """Whether one that entered at that time should go on waiting for a connection."""
+    def is_worth_waiting(self, admitted: float) -> bool:
+        """Whether a request that was admitted at that time should go on waiting for a connection."""
         now = monotonic()
-        return now - self._answered < POOL_WAIT_SECONDS and now - entered < LONGEST_POOL_WAIT_SECONDS
+        return now - self._last_answer < POOL_WAIT_SECONDS and now - admitted < LONGEST_POOL_WAIT_SECONDS
 
     def answered(self) -> None:
         # Without the lock, since every statement passes here.
-        self._answered = monotonic()
+        self._last_answer = monotonic()
         if self._failing:
             self._failing = self._hanging = False
             log.warning("the database answers again")
 
-    def gave_up(self, entered: float, error: Exception) -> None:
-        """No answer came to a request that entered at that time."""
+    def failed(self, admitted: float, error: Exception) -> None:
+        """A request that was admitted at that time got no answer."""
         now = monotonic()
         with self._lock:
-            if now - entered >= POOL_WAIT_SECONDS and self._answered < now - POOL_WAIT_SECONDS / 2:
+            if now - admitted >= POOL_WAIT_SECONDS and self._last_answer < now - POOL_WAIT_SECONDS / 2:
                 if not self._hanging:
                     self._next_probe = now + PROBE_SECONDS
                 self._hanging = True
@@ -80,21 +80,21 @@ class Availability:
         self._failing = self.report(error) or self._failing or self._hanging
 
     def report(self, error: Exception) -> bool:
-        """A line in the log, unless there was one of the kind just now; whether there is."""
+        """Log an error, unless one of its kind was logged just now; whether it was logged."""
         now = monotonic()
         with self._lock:
             if now < self._next_line.get(type(error), 0):
                 return False
             self._next_line[type(error)] = now + LINE_SECONDS
         if is_missing_table(error):
-            log.error("the database has no schema yet: run `%s`", MIGRATE_COMMAND)
+            log.error("the database has no schema yet: run `%s`", self._upgrade_command)
         else:
             log.error("database unavailable: %s", described(error))
         return True
 
 
 def described(error: Exception) -> str:
-    """Its class and SQLSTATE: the driver's text may hold addresses, names and values."""
+    """An error's class and SQLSTATE: the driver's text may hold addresses, names and values."""
     return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".rstrip()
 
 

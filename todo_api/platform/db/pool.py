@@ -1,21 +1,19 @@
-"""The connections of a process."""
+"""The database connections of a process."""
 
 import contextlib
-from collections import deque
 from collections.abc import Callable
-from threading import Lock
 from time import monotonic
 from typing import Any
 
-from todo_api.platform.loop import Waiter, apart
+from todo_api.platform.waiting import places, run_in_thread
 
 
 class PoolExhausted(Exception):
-    """All connections were in use for as long as it was waited for one."""
+    """All connections were in use for as long as the caller could wait."""
 
 
 class Pooled:
-    """A connection, and since when there is it."""
+    """A connection, and when it was made."""
 
     __slots__ = ("connection", "made")
 
@@ -25,7 +23,7 @@ class Pooled:
 
 
 class Pool:
-    """At most `size` connections. The one used last goes out first, those who wait for one are served in order.
+    """At most `size` connections; the one used last goes out first.
 
     SQLAlchemy's pool costs more than a statement's own way through the driver, and its waiting blocks the thread.
     """
@@ -35,70 +33,62 @@ class Pool:
         self.size = size
         self._connect = connect
         self._is_usable = is_usable
-        self._lock = Lock()
-        self._free = size
-        self._pooled: list[Pooled] = []
-        self._waiting: deque[Waiter] = deque()
+        self._places = places(size, in_worker=False)
+        self._idle: list[Pooled] = []
+        self._lent: list[None] = []  # one for each: unlike a number, it is changed without a lock
+
+    def enter_worker(self) -> None:
+        """Wait as a worker does from now on: before the first connection is taken."""
+        self._places = places(self.size, in_worker=True)
 
     @property
     def in_use(self) -> int:
-        return self.size - self._free
+        return len(self._lent)
 
     def take(self, seconds: float) -> Pooled:
         """A connection, waited for so long. Raises PoolExhausted, or what `connect` raises."""
-        self._enter(seconds)
+        if not self._places.acquire(timeout=seconds):
+            raise PoolExhausted
+        self._lent.append(None)
         try:
-            while pooled := self._pop():
-                if self._is_usable(pooled):
-                    return pooled
-                _close(pooled)
-            return Pooled(apart(self._connect))
+            return self._pop_usable() or Pooled(run_in_thread(self._connect))
         except BaseException:
             self._leave()
             raise
 
     def give_back(self, pooled: Pooled) -> None:
-        self._pooled.append(pooled)
+        self._idle.append(pooled)
         self._leave()
 
     def discard(self, pooled: Pooled) -> None:
-        """Instead of giving it back: it is of no use any more."""
+        """Close a connection that is of no use any more."""
         _close(pooled)
         self._leave()
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close the connections that are not in use."""
         while pooled := self._pop():
             _close(pooled)
 
     def __del__(self) -> None:
-        """As SQLite's connections do not close themselves."""
-        self.close()
+        self.close()  # SQLite's connections do not close themselves
 
-    def _pop(self) -> Pooled | None:
-        with contextlib.suppress(IndexError):  # not asked for before, or another thread may take the last one meanwhile
-            return self._pooled.pop()
+    def _pop_usable(self) -> Pooled | None:
+        while pooled := self._pop():
+            if self._is_usable(pooled):
+                return pooled
+            _close(pooled)
         return None
 
-    def _enter(self, seconds: float) -> None:
-        with self._lock:
-            if self._free:
-                self._free -= 1
-                return
-            waiter = Waiter()
-            self._waiting.append(waiter)
-        if not waiter.wait(seconds):
-            with self._lock:
-                if waiter in self._waiting:
-                    self._waiting.remove(waiter)
-                    raise PoolExhausted
+    def _pop(self) -> Pooled | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # rather than asked first: another thread may take the last one meanwhile
+            return None
 
     def _leave(self) -> None:
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().wake()  # a place of its own: nobody gets ahead of it
-            else:
-                self._free += 1
+        self._lent.pop()
+        self._places.release()
 
 
 def _close(pooled: Pooled) -> None:

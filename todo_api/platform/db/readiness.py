@@ -1,4 +1,4 @@
-"""Whether the database answers and has its schema, found out beside the pool, which may be exhausted."""
+"""Whether the database answers and has its schema, asked on a connection beside the pool, which may be exhausted."""
 
 import logging
 import sqlite3
@@ -9,25 +9,27 @@ from time import monotonic
 
 import psycopg2
 
-from todo_api.platform.db.availability import MIGRATE_COMMAND, described, is_missing_table
-from todo_api.platform.loop import apart
+from todo_api.platform.db.availability import described, is_missing_table
+from todo_api.platform.waiting import run_in_thread
 
-log = logging.getLogger(__package__)
+log = logging.getLogger(__name__)
 
 READY_SECONDS = 2  # for connecting and the query together
-KEPT_SECONDS = 1  # an answer serves everybody who asks until then
-PATIENCE_SECONDS = 0.25  # for those who find somebody else asking already
+KEPT_SECONDS = 1  # an answer serves every caller until then
+PATIENCE_SECONDS = 0.25  # for callers that find a question under way already
 
 
 class Readiness:
-    """Asks at most once at a time and once a second, whoever calls, and never keeps more than one caller waiting long.
+    """Asks at most once at a time and once a second, however many call, and keeps at most one caller waiting long.
 
     The question is asked in a thread of its own, so that the time limit also covers what has none, such as looking
     up the host's name.
     """
 
-    def __init__(self, ask: Callable[[float], None]) -> None:
+    def __init__(self, ask: Callable[[float], None], upgrade_command: str) -> None:
+        """`ask` gets a deadline, and raises the driver's error where the database is not ready."""
         self._ask = ask
+        self._upgrade_command = upgrade_command
         self._lock = Lock()
         self._asked = self._answered = float("-inf")
         self._done = Event()
@@ -42,7 +44,7 @@ class Readiness:
                 if now < self._answered + KEPT_SECONDS:
                     return self._ready
                 done = Event()
-                Thread(target=self._answer, args=(done, now + READY_SECONDS), daemon=True).start()
+                Thread(target=self._find_out, args=(done, now + READY_SECONDS), daemon=True).start()
                 self._done, self._asked = done, now
                 patience: float = READY_SECONDS
             elif now < self._answered + KEPT_SECONDS + READY_SECONDS:
@@ -50,16 +52,16 @@ class Readiness:
             else:
                 patience = self._asked + PATIENCE_SECONDS - now
             done = self._done
-        return apart(partial(done.wait, max(0, patience))) and self._ready
+        return run_in_thread(partial(done.wait, max(0, patience))) and self._ready
 
-    def _answer(self, done: Event, deadline: float) -> None:
-        problem = "a fault of ours"
+    def _find_out(self, done: Event, deadline: float) -> None:
+        problem = "a fault of the service"
         try:
             self._ask(deadline)
             problem = ""
         except (psycopg2.Error, sqlite3.Error) as error:
             if is_missing_table(error):
-                problem = f"the database has no schema yet: run `{MIGRATE_COMMAND}`"
+                problem = f"the database has no schema yet: run `{self._upgrade_command}`"
             else:
                 problem = described(error)
         finally:

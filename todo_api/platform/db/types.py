@@ -34,9 +34,9 @@ def _at_time_zone(element: _in_utc, compiler: SQLCompiler, **options: Any) -> st
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A point in time: aware going in, naive in UTC coming out; on SQLite whole microseconds since 1970.
+    """A point in time: aware when bound, naive in UTC when read; on SQLite whole microseconds since 1970.
 
-    A timedelta goes in as well, so that `updated_at + MICROSECOND` is one expression on both databases.
+    A timedelta can be bound as well, so that `updated_at + MICROSECOND` is one expression on both databases.
     """
 
     impl = DateTime(timezone=True)

@@ -1,71 +1,47 @@
-"""The production server, `python wsgi.py`: bind once, migrate SQLite, then workers that serve.
-
-`supervisor` forks the workers and replaces them; `worker` serves and drains, with `channels` and `answers`.
-"""
+"""The start of the production server: bind once, prepare the database, then fork workers."""
 
 import os
-import shutil
 import signal
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
-from todo_api.app import create_app
 from todo_api.platform import metrics
 from todo_api.platform.server.listener import listen
+from todo_api.platform.server.options import ServerOptions
 from todo_api.platform.server.supervisor import STOP, Supervisor, say
-from todo_api.settings import Settings
+from todo_api.platform.web.app import App
 
 
-def serve(settings: Settings) -> int:
-    """Serve until stopped; the exit status: 1 when the database or the workers do not start, 2 without the port."""
+def serve(
+    options: ServerOptions, make_app: Callable[[], App], *, prepare: Callable[[], None] | None, greeting: str
+) -> int:
+    """Serve until stopped; the exit status: 1 when preparing or the workers fail, 2 when the port is not to be had.
+
+    `prepare` runs in a process of its own, so that what it imports takes no memory of the workers.
+    """
     try:
-        listener = listen(settings)
+        listener = listen(options.host, options.port)
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]
-        say(f"cannot listen on {settings.host}:{settings.port}: {reason}")
+        say(f"cannot listen on {options.host}:{options.port}: {reason}")
         return 2
-    if settings.uses_sqlite and not migrated(settings):
+    if prepare and not _succeeds_in_child(prepare):
         return 1
-    say(greeting(settings))
-    metrics.prepare(settings)
-    return Supervisor(listener, settings, create_app(settings)).run()
+    say(greeting)
+    if options.metrics:
+        metrics.prepare()
+    return Supervisor(listener, options, make_app()).run()
 
 
-def migrated(settings: Settings) -> bool:
-    """Bring SQLite's schema up to date, in a process of its own: what that imports no request needs."""
+def _succeeds_in_child(work: Callable[[], None]) -> bool:
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1] == 0
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
-    app = create_app(settings)
     status = 1
     try:
-        from alembic import command
-
-        from todo_api.service import commands as cli
-
-        cli.init_app(app)
-        with app.app_context():
-            command.upgrade(app.extensions["migrate"].migrate.get_config(), "head")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+        work()
         status = 0
     except BaseException as error:
-        reason = next(iter(str(error).splitlines()), "")
-        say(f"cannot bring {settings.database(app.instance_path).database} up to date: {reason or repr(error)}")
+        say(str(error) or repr(error))
     finally:
         os._exit(status)
-
-
-def greeting(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    lines = [f"Listening on http://{host}:{settings.port}, documented at http://{host}:{settings.port}/docs"]
-    if settings.makes_its_secret:
-        lines.append(f"For trying it out, `{flask_command()} --app wsgi token alice` prints a token for alice")
-    return "\n".join(lines)
-
-
-def flask_command() -> str:
-    """How the `flask` beside this interpreter is started from here."""
-    flask = Path(sys.prefix, "bin", "flask")
-    if shutil.which("flask") == str(flask):
-        return "flask"
-    return str(flask.relative_to(Path.cwd()) if flask.is_relative_to(Path.cwd()) else flask)

@@ -15,21 +15,20 @@ from operator import setitem
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from flask import Flask
-
 from todo_api.platform import metrics
 from todo_api.platform.server import worker
-from todo_api.settings import Settings
+from todo_api.platform.server.options import ServerOptions
+from todo_api.platform.web.app import App
 
 STOP = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
-MOST_WORKERS = 4
-# A worker that lived less died at once: its successor has to wait, twice as long each time.
+MAX_WORKERS = 4
+# A worker that lived less failed at once: its successor has to wait, twice as long each time.
 STEADY_SECONDS = 5
-FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 1
-# So many workers that died before they could serve, and none that does: the service gives up.
-MOST_FAILED_STARTS = 5
-# What a worker may take for a stop on top of its lame duck and drain.
+FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1
+# After so many workers that ended before they could serve, with none that does, the service gives up.
+MAX_FAILED_STARTS = 5
+# What a stop may take on top of lame duck and drain.
 STOP_MARGIN_SECONDS = 1
 
 
@@ -42,19 +41,19 @@ class Supervisor:
     """Forks workers that share one listening socket, and the app's memory until they write to it.
 
     Its signals stay blocked and are waited for one by one: no handler interrupts anything, none gets lost, and a
-    process with id 1 hears them as well.
+    process with id 1 gets them as well.
     """
 
-    def __init__(self, listener: socket.socket, settings: Settings, app: Flask) -> None:
+    def __init__(self, listener: socket.socket, options: ServerOptions, app: App) -> None:
         self._listener = listener
-        self._settings = settings
+        self._options = options
         self._app = app
-        self._count = settings.web_concurrency or (1 if settings.uses_sqlite else min(usable_cpus(), MOST_WORKERS))
-        self._connection_limit = worker.connection_limit(settings.threads)
+        self._count = options.workers or min(usable_cpus(), MAX_WORKERS)
+        self._connection_limit = worker.connection_limit(options.connections)
         self._workers: dict[int, Worker] = {}
-        # Workers stop when this pipe's other end is closed: by stop(), or by the kernel should we be killed.
+        # Workers stop when this pipe's other end is closed: by _stop(), or by the kernel if this process is killed.
         self._lifeline, self._lifeline_end = os.pipe()
-        # A byte for each worker, shared with it: whether it got as far as serving.
+        # A byte for each worker, shared with it: whether it has begun to serve.
         self._ready = mmap.mmap(-1, self._count)
         self._stopping = False
         self._cut_short = False
@@ -72,8 +71,8 @@ class Supervisor:
             self._start_missing()
             if signal.sigwait(SIGNALS) in STOP:
                 return self._stop()
-            self._bury()
-            if self._failed_starts >= MOST_FAILED_STARTS and not self._workers:
+            self._reap()
+            if self._failed_starts >= MAX_FAILED_STARTS and not self._workers:
                 say("no worker can start")
                 return 1
 
@@ -87,10 +86,10 @@ class Supervisor:
             self._ready[number] = 0
             try:
                 pid = os.fork()
-            except OSError as error:  # no memory or no process to be had now
+            except OSError as error:  # no memory or no process is free now
                 say(f"worker {number} cannot start: {error.strerror}")
-                self._next_start = time.monotonic() + LONGEST_DELAY_SECONDS
-                signal.setitimer(signal.ITIMER_REAL, LONGEST_DELAY_SECONDS)
+                self._next_start = time.monotonic() + MAX_DELAY_SECONDS
+                signal.setitimer(signal.ITIMER_REAL, MAX_DELAY_SECONDS)
                 return
             if not pid:
                 self._work(number)
@@ -102,14 +101,14 @@ class Supervisor:
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until there is something to drain
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to us as well; the parent stops us
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent stops its workers
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             os.close(self._lifeline_end)
             self._pin(number)
-            metrics.worker(self._app, number)
+            metrics.enter_worker(self._app, number)
             worker.serve(
                 self._app,
-                self._settings,
+                self._options,
                 self._listener,
                 self._lifeline,
                 self._connection_limit,
@@ -119,21 +118,21 @@ class Supervisor:
         except BaseException:
             traceback.print_exc()
         finally:
-            os._exit(status)  # nothing of the parent's is to be cleaned up here, and no stuck thread waited for
+            os._exit(status)  # without the parent's clean-up, and without waiting for a thread that is stuck
 
     def _pin(self, number: int) -> None:
-        """Keep this worker on one CPU, away from where the others are.
+        """Keep this worker on one CPU, apart from the others.
 
-        Of a CPU set smaller than the host, chosen for this service, each worker takes its own. Elsewhere a neighbour
-        may have taken the same CPU, so it has to be asked for.
+        By default only in a CPU set smaller than the host, which was chosen for this service: elsewhere a neighbour may
+        be using the same CPU.
         """
         cpus = sorted(os.sched_getaffinity(0))
-        wanted = self._settings.pin_workers
+        wanted = self._options.pin_workers
         if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
             os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
-    def _bury(self) -> None:
-        """Take note of each child that ended; a process with id 1 has others than workers, too."""
+    def _reap(self) -> None:
+        """Take note of each child that ended; a process with id 1 gets others than workers, too."""
         while pid_and_status := self._ended():
             pid, status = pid_and_status
             dead = self._workers.pop(pid, None)
@@ -141,13 +140,13 @@ class Supervisor:
             if dead is None:
                 continue
             if self._stopping:
-                # One that was told to end before it had anything to drain has done so.
+                # SIGTERM ends a worker that has nothing to drain yet.
                 self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
                 continue
             say(f"worker {dead.number} (process {pid}) ended with status {code}")
             self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
             lived = time.monotonic() - dead.started
-            self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS) or FIRST_DELAY_SECONDS
+            self._delay = min(2 * self._delay, MAX_DELAY_SECONDS) or FIRST_DELAY_SECONDS
             if lived >= STEADY_SECONDS:
                 self._delay = 0.0
             self._next_start = time.monotonic() + self._delay
@@ -161,26 +160,26 @@ class Supervisor:
         return (pid, status) if pid else None
 
     def _stop(self) -> int:
-        """Let the workers drain; 0 if they all did, and in time. More signals change nothing."""
+        """Let the workers drain; 0 if all did, in time. More signals change nothing."""
         self._stopping = True
-        # First, or the kernel would go on completing connections that nobody accepts any more.
+        # First, or the kernel would go on completing connections that nobody accepts.
         self._listener.close()
         os.close(self._lifeline_end)
-        limit = self._settings.lame_duck_seconds + self._settings.drain_seconds + STOP_MARGIN_SECONDS
+        limit = self._options.lame_duck_seconds + self._options.drain_seconds + STOP_MARGIN_SECONDS
         signal.setitimer(signal.ITIMER_REAL, limit)
         deadline = time.monotonic() + limit
-        self._bury()
+        self._reap()
         while self._workers:
             signal.sigwait(SIGNALS)
             if time.monotonic() >= deadline:
                 for pid in self._workers:
                     os.kill(pid, signal.SIGKILL)
-            self._bury()
+            self._reap()
         return int(self._cut_short)
 
 
 def say(text: str) -> None:
-    """To people, so on standard error: standard output is the log's. Nobody need be reading."""
+    """Print for people, on standard error: standard output is the log's. It may be closed."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 

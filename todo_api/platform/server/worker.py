@@ -1,49 +1,44 @@
-"""A worker: waitress, made to drain, to outlast hostile clients, and to answer its own errors as the API does.
+"""A worker: one thread, in which each connection has a greenlet of gevent's, and requests take turns while they wait.
 
-waitress reads in one thread and answers in others, so each request is handed over twice, which the interpreter lock
-makes dearer than the request itself. Here one thread does it all, and requests take turns in it (`platform.loop`).
-
-waitress's own parser, channels and tasks are what is used of it. All that touches their internals is in `channels` and
-in `answers`, written for the exact version in requirements.txt; each override says what it replaces.
+With threads, handing the interpreter lock from one CPU to another costs more than most requests do.
 """
 
 import contextlib
 import logging
 import resource
-import select
 import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from flask import Flask
+import gevent
+from gevent.event import Event
+from gevent.lock import Semaphore
+from gevent.socket import socket as gevent_socket
 from waitress.adjustments import Adjustments
 
-from todo_api.platform.db import engine as db
-from todo_api.platform.loop import Loop
-from todo_api.platform.server.channels import Channel
+from todo_api.platform.db.engine import database
+from todo_api.platform.server.connection import Connection
 from todo_api.platform.server.listener import BACKLOG, ignore_new_clients
-from todo_api.settings import Settings
+from todo_api.platform.server.options import ServerOptions
+from todo_api.platform.waiting import READ
+from todo_api.platform.web.app import App
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 2000
+MAX_CONNECTIONS = 2000
 # File descriptors that are no client's: database connections (two files each on SQLite) and some for everything else.
 OTHER_FILES = 64
 HEADER_BYTES = 32 * 1024
-# A request has to arrive within this time, and nobody may be silent for longer than that.
-REQUEST_SECONDS = 10
+# No client may be silent for longer, unless its request is being answered; less while no connection is free.
 SILENCE_SECONDS = 30
-# While no connection is free, those that are silent give way sooner.
 SILENCE_SECONDS_WHEN_FULL = 1
 # However many requests wait for the database, there is a place for one that needs none, and one for `/health/db`.
 SPARE_PLACES = 2
-# How often the connections are looked after; and while it is waited for them to end.
-TURN_SECONDS = 1
-SHORT_TURN_SECONDS = 0.02
+# How often the connections are looked after; and while the server waits for them to end.
+ROUND_SECONDS = 1
+SHORT_ROUND_SECONDS = 0.02
 # The shortest sleep there is, in which another worker wakes: else the first takes all clients that come at once.
 YIELD_SECONDS = 1e-9
 # For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
@@ -51,8 +46,8 @@ GRACE_SECONDS = 0.2
 
 
 def serve(
-    app: Flask,
-    settings: Settings,
+    app: App,
+    options: ServerOptions,
     listener: socket.socket,
     lifeline: int,
     connection_limit: int,
@@ -60,187 +55,145 @@ def serve(
     ready: Callable[[], None],
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
-    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # what it says names paths, and so users
-    db.bound_waits(settings)
-    server = Server(app, settings, listener, connection_limit)
-    app.extensions["draining"] = lambda: server.draining  # for who asks whether the service is ready
-    server.loop.watch(lifeline, select.EPOLLIN | select.EPOLLONESHOT, lambda _: server.stop(all_workers=True))
-    signal.signal(signal.SIGTERM, server.stop)
+    logging.getLogger("waitress").setLevel(logging.CRITICAL)  # its messages name paths, and so users
+    database(app).enter_worker()
+    server = Server(app, options, listener, connection_limit)
+    app.is_draining = lambda: server.draining
+    gevent.signal_handler(signal.SIGTERM, server.stop)
+    server.watch_lifeline(lifeline)
     ready()
-    app.app_ctx_globals_class = NoGlobals  # type: ignore[assignment]
-    with app.app_context():  # for all requests, which would make one each
-        server.run()
-        db.database().pool.close()  # so that SQLite leaves one file
+    server.run()
+    database(app).pool.close()  # so that SQLite leaves one file
 
 
-class NoGlobals:
-    """In place of Flask's `g`: what a request kept there, the others would find."""
-
-    __slots__ = ()
-
-
-def connection_limit(threads: int) -> int:
-    """The connections a worker may hold. Allows this process the files for it, as far as it may."""
-    wanted = MOST_CONNECTIONS + 2 * threads + OTHER_FILES
+def connection_limit(database_connections: int) -> int:
+    """The clients a worker may hold. Raises this process's limit of open files to fit, as far as it may."""
+    wanted = MAX_CONNECTIONS + 2 * database_connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < wanted:
-            limit = max(soft - 2 * threads - OTHER_FILES, 1)
+            limit = max(soft - 2 * database_connections - OTHER_FILES, 1)
             log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
             return limit
-    return MOST_CONNECTIONS
+    return MAX_CONNECTIONS
 
 
 class Server:
-    """The listening socket and the connections: what waitress's channels and tasks take for their server."""
+    """The listening socket and the connections. waitress's tasks take it for their server."""
 
-    # Still answering, but nobody should send more.
-    draining = False
-
-    def __init__(self, app: Any, settings: Settings, listener: socket.socket, connection_limit: int) -> None:
-        body_bytes = 2 * settings.max_body_bytes  # what is over the limit by less gets the app's own answer
+    def __init__(self, app: Any, options: ServerOptions, listener: socket.socket, connection_limit: int) -> None:
+        body_bytes = 2 * options.max_body_bytes  # the app itself answers a body that is over its limit by less
         self.adj = Adjustments(
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=body_bytes,
             inbuf_overflow=body_bytes + 1,  # in memory: the file system may be read-only
-            outbuf_overflow=Adjustments.outbuf_high_watermark,
             log_socket_errors=False,  # clients disconnect
             ident=None,
             expose_tracebacks=False,
         )
         self.application = app
-        self.active_channels: dict[int, Channel] = {}
         self.server_name = self.adj.server_name
-        self.effective_port = settings.port
+        self.effective_port = options.port
+        # Still answering, but each answer closes its connection.
+        self.draining = False
+        # Requests that may be under way at once; those of the other connections wait.
+        self.places = Semaphore(options.connections + SPARE_PLACES)
+        self._connections: set[Connection] = set()
+        self._connection_limit = connection_limit
+        self._lame_duck_seconds = options.lame_duck_seconds
+        self._drain_seconds = options.drain_seconds
+        self._stopped = Event()
+        self._all_workers_stop = False
+        hub = gevent.get_hub()
+        hub.threadpool_size = hub.threadpool.maxsize = options.connections + SPARE_PLACES
         listener.setblocking(False)
         self._listener = listener
-        self._accepting = True
-        self._connection_limit = connection_limit
-        self._lame_duck_seconds = settings.lame_duck_seconds
-        self._drain_seconds = settings.drain_seconds
-        self._stopping = False
-        self._all_stop = False
-        self._next_maintenance = 0.0
-        # Requests that may be under way at once. The other channels stay unread until one of those is answered.
-        self._places = settings.threads + SPARE_PLACES
-        self._queue: deque[Channel] = deque()
-        self.loop = Loop(self._places)
+        self._is_open = True
+        self._accepting = hub.loop.io(listener.fileno(), READ)
 
-    def stop(self, *_: object, all_workers: bool = False) -> None:
-        """Have run() drain and return. May be called by a signal handler, and again."""
-        self._stopping = True
-        self._all_stop = self._all_stop or all_workers
-        self.loop.ring()
+    def stop(self) -> None:
+        """Have `run` drain and return. More calls change nothing."""
+        self._stopped.set()
+
+    def watch_lifeline(self, lifeline: int) -> None:
+        """Stop as one of all workers when the other end of this pipe is closed."""
+        watcher = gevent.get_hub().loop.io(lifeline, READ)
+
+        def stop() -> None:
+            watcher.stop()
+            self._all_workers_stop = True
+            self.stop()
+
+        watcher.start(stop)
 
     def run(self) -> None:
         """Serve until told to stop, then drain: answer what was accepted, and let nobody in for nothing."""
-        self._await_clients()
-        while not self._stopping:
-            self._turn(TURN_SECONDS)
+        self._accepting.start(self._accept)
+        while not self._stopped.wait(ROUND_SECONDS):
+            self._maintain()
         self.draining = True
         self._go_on(self._lame_duck_seconds)
-        if self._all_stop:  # else others go on accepting
+        if self._all_workers_stop:  # else others go on accepting
             ignore_new_clients(self._listener)
             self._go_on(GRACE_SECONDS)
-        self.loop.forget(self._listener.fileno())
-        self._accepting = False
+        self._is_open = False
+        self._accepting.stop()
         for _ in range(BACKLOG):
-            self._accept()  # whom the kernel has let in, it would reset
+            self._accept()  # the kernel would reset those that it has let in
         self._listener.close()
         self._go_on(GRACE_SECONDS)
         self._go_on(self._drain_seconds - GRACE_SECONDS, while_busy=True)
-        for channel in list(self.active_channels.values()):
-            channel.take_no_more()  # or a write of the last moment is cut off before its answer
+        for connection in self._connections:
+            connection.take_no_more()  # else a write of the last moment is cut off before its answer
         self._go_on(GRACE_SECONDS, while_busy=True)
-        if cut := self._busy():
-            log.warning("stopped with %d requests unanswered", cut)
+        if unanswered := self._busy():
+            log.warning("stopped with %d requests unanswered", unanswered)
 
     def _go_on(self, seconds: float, *, while_busy: bool = False) -> None:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
-            self._turn(min(left, SHORT_TURN_SECONDS))
-
-    def _turn(self, seconds: float) -> None:
-        self.loop.turn(seconds)
-        now = time.time()
-        if now >= self._next_maintenance:
-            self._next_maintenance = now + TURN_SECONDS
-            self._maintain(now)
+        deadline = next_round = time.monotonic()
+        deadline += seconds
+        while (now := time.monotonic()) < deadline and (not while_busy or self._busy()):
+            gevent.sleep(min(deadline - now, SHORT_ROUND_SECONDS))
+            if now >= next_round:
+                next_round = now + ROUND_SECONDS
+                self._maintain()
 
     def _busy(self) -> int:
-        return sum(channel.busy for channel in self.active_channels.values())
-
-    def _await_clients(self) -> None:
-        # Accepted after all else of a turn, or a new connection could be taken for one that has ended in it.
-        self.loop.watch(self._listener.fileno(), select.EPOLLIN, lambda _: self.loop.soon(self._accept))
+        return sum(connection.busy for connection in self._connections)
 
     def _accept(self) -> None:
         """Let one client in, and leave the next to another worker."""
         try:
-            connection, address = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or it has left
+            client, address = self._listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or the client has left
             return
-        except OSError:  # there is no file to be had for it
-            self.loop.forget(self._listener.fileno())
+        except OSError:  # no file descriptor is free for it
+            self._accepting.stop()
             return
-        channel = Channel(self, connection, address, self.adj)
-        try:
-            for option in self.adj.socket_options:
-                connection.setsockopt(*option)
-            channel.await_turn()
-        except OSError:  # of this client alone
-            channel.handle_close()
+        for option in self.adj.socket_options:
+            with contextlib.suppress(OSError):  # the client has left, as its greenlet finds out
+                client.setsockopt(*option)
+        connection = Connection(self, gevent_socket(client.family, client.type, fileno=client.detach()), address)
+        self._connections.add(connection)
+        gevent.spawn(connection.serve)
         if self._full:  # the others wait in the kernel until one has left
-            self.loop.forget(self._listener.fileno())
+            self._accepting.stop()
         time.sleep(YIELD_SECONDS)
 
     @property
     def _full(self) -> bool:
-        return len(self.active_channels) >= self._connection_limit
+        return len(self._connections) >= self._connection_limit
 
-    def serve(self, channel: Channel, events: int) -> None:
-        """Have something done for a channel: now, or once there is a place for it."""
-        if self._places:
-            self._places -= 1
-            self.loop.spawn(partial(self._serve, channel, events))
-        else:
-            self._queue.append(channel)
+    def leave(self, connection: Connection) -> None:
+        self._connections.discard(connection)
 
-    def _serve(self, channel: Channel, events: int) -> None:
-        self._take_turn(channel, events)
-        while self._queue:
-            channel = self._queue.popleft()
-            self._take_turn(channel)
-        self._places += 1
-
-    @staticmethod
-    def _take_turn(channel: Channel, events: int | None = None) -> None:
-        try:
-            channel.take_turn(channel.events() if events is None else events)  # it may have left meanwhile
-        except BaseException:  # of this connection alone, whatever it is: the others share the loop
-            log.exception("a connection failed")
-            channel.refused = None
-            with contextlib.suppress(Exception):
-                channel.handle_close()
-
-    def add_task(self, channel: Channel) -> None:
-        """waitress hands a request over to another thread here. It is gone on with where it was read."""
-
-    def pull_trigger(self) -> None:
-        """waitress wakes its loop here, to send an answer. That is sent where it was made."""
-
-    def _maintain(self, now: float) -> None:
-        """Close who is silent, sooner while no connection is free, and who takes too long to send a request."""
-        silent_since = now - (SILENCE_SECONDS_WHEN_FULL if self._full else SILENCE_SECONDS)
-        for channel in self.active_channels.values():
-            if channel.request is not channel.unfinished:
-                channel.unfinished, channel.unfinished_since = channel.request, now
-            late = channel.request is not None and channel.unfinished_since < now - REQUEST_SECONDS
-            idle = channel.total_outbufs_len or not channel.unread()  # it does not read, or has nothing to say
-            silent = channel.last_activity < silent_since and idle
-            if not channel.in_hand and (late or silent):
-                channel.cut()
-        if self._accepting and not self._full:
-            self._await_clients()
+    def _maintain(self) -> None:
+        """Cut off clients that are silent, or take too long to send a request; accept again where there is room."""
+        now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._full else SILENCE_SECONDS
+        for connection in self._connections:
+            if connection.is_overdue(now, silence):
+                connection.cut()
+        if self._is_open and not self._full and not self._accepting.active:  # type: ignore[attr-defined]
+            self._accepting.start(self._accept)

@@ -1,112 +1,95 @@
-"""What comes in: path, query and body, loaded with a schema each, their faults in the error vocabulary."""
+"""What comes in: path, query and body, each loaded with a schema, with faults in the error vocabulary."""
 
 import json
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, cast
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
 
-from flask import Response, request
-from marshmallow import Schema, ValidationError, missing
+from flask import Request, current_app
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from webargs.flaskparser import FlaskParser
 
 from todo_api.platform.web import errors
-from todo_api.platform.web.answers import JSON
 from todo_api.platform.web.errors import ApiError, InvalidInput, Problem
 
-View = Callable[..., Response]
+JSON = "application/json"
+LOCATIONS = {"path": "path", "query": "query", "json": "body"}
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_json = json.JSONDecoder(parse_constant=_no_constant)
+_json = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def receive_body() -> bytes:
-    """The body as it came; nothing where there is none. Raises ApiError 415, or 413."""
-    environ, length = request.environ, request.content_length
-    if not length and "HTTP_TRANSFER_ENCODING" not in environ:
+class ArgumentsParser(FlaskParser):
+    """webargs' parser with the API's rules: 415 and 413 for bodies, the last of duplicate parameters, our errors."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(LOCATIONS, EXCLUDE)
+
+    def use_args(self, argmap: Any, *args: Any, **options: Any) -> Callable[..., Any]:
+        decorate = super().use_args(argmap, *args, **options)
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            decorated = decorate(view)
+            if options.get("location") == "json":
+                decorated.reads_body = True  # type: ignore[attr-defined]  # decorators around it copy the mark
+            return decorated
+
+        return decorator
+
+    def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
+        """The last of duplicates; a list field gets all of them."""
+        repeated = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+        return {name: values if name in repeated else values[-1] for name, values in req.args.lists()}
+
+    def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
+        """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
+        received = read_body(req)
+        if not received:
+            raise InvalidInput("body", [("", errors.MISSING)])
+        try:
+            # ValueError is also an integer past Python's limit of digits, RecursionError nesting past its stack.
+            body = _json.decode(received.decode())
+        except (ValueError, RecursionError):
+            raise InvalidInput("body", [("", errors.JSON_INVALID)]) from None
+        if not isinstance(body, dict):
+            raise InvalidInput("body", [("", errors.MISSING if body is None else errors.OBJECT_TYPE)])
+        return body
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **options: Any) -> NoReturn:
+        [(location, messages)] = error.messages_dict.items()
+        view: Any = current_app.view_functions[req.endpoint or ""]
+        if location == "path" and getattr(view, "reads_body", False):
+            read_body(req)  # 415 and 413 come before what is wrong with the path
+        raise InvalidInput(LOCATIONS[location], problems_in(messages, schema))
+
+
+def read_body(req: Request) -> bytes:
+    """The body as it came; empty where there is none. Raises ApiError 415 or 413."""
+    length = req.content_length
+    if not length and "Transfer-Encoding" not in req.headers:
         return b""
-    # Parsed only where there is more to it than that.
-    is_json = environ.get("CONTENT_TYPE") == JSON or request.mimetype == JSON
-    if not is_json or "HTTP_CONTENT_ENCODING" in environ:
+    if req.mimetype != JSON or "Content-Encoding" in req.headers:
         raise ApiError(415)
-    received = request.get_data(cache=False)
+    received = req.get_data(cache=False)
     if length is None:
-        request.stream.read(1)  # a chunked body past the limit has just been cut off: one byte more is 413
+        req.stream.read(1)  # a chunked body past the limit has just been cut off: one byte more is 413
     return received
 
 
-def read_body() -> Any:
-    """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
-    received = receive_body()
-    if not received:
-        raise InvalidInput("body", [("", errors.MISSING)])
-    try:
-        # Also past reason: nesting that exhausts the stack, and integers past Python's limit of digits.
-        body = _json.decode(received.decode())
-    except (ValueError, RecursionError):
-        raise InvalidInput("body", [("", errors.JSON_INVALID)]) from None
-    if not isinstance(body, dict):
-        raise InvalidInput("body", [("", errors.MISSING if body is None else errors.OBJECT_TYPE)])
-    return body
+def problems_in(messages: Any, schema: Schema) -> list[tuple[str, Problem]]:
+    """A schema's error messages as one problem a field, in the schema's order; elements of a list are `name.0`."""
+    order = [field.data_key or name for name, field in schema.fields.items()]
+    by_order = sorted(messages.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
+    return [problem for name, found in by_order for problem in _flattened("" if name == "_schema" else name, found)]
 
 
-def read_query() -> dict[str, str]:
-    """The query's parameters; of duplicates the last counts."""
-    query: str = request.environ.get("QUERY_STRING", "")
-    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-
-
-def read_path() -> dict[str, str]:
-    return request.view_args or {}
-
-
-class Arguments:
-    """Loads a view's arguments with a schema's fields; flask-smorest uses it in place of webargs' parser.
-
-    webargs reads a body that is not declared as JSON as an empty one, and the parsing around the fields costs more
-    than the fields themselves.
-    """
-
-    DEFAULT_VALIDATION_STATUS = 422
-    READ: dict[str, Callable[[], Any]] = {"path": read_path, "query": read_query, "json": read_body}
-
-    def use_args(self, schema: type[Schema], *, location: str) -> Callable[[View], View]:
-        read = self.READ[location]
-        name = "body" if location == "json" else location
-        fields = [(attribute, field.data_key or attribute, field) for attribute, field in schema().fields.items()]
-
-        def load(body_follows: bool) -> dict[str, Any]:
-            given = read()
-            loaded: dict[str, Any] = {}
-            problems: list[tuple[str, Problem]] = []
-            for attribute, key, field in fields:
-                try:
-                    value = field.deserialize(given.get(key, missing), key, given)
-                except ValidationError as error:
-                    problems.append((key, cast(Problem, error.messages[0])))
-                else:
-                    if value is not missing:
-                        loaded[attribute] = value
-            if problems:
-                if body_follows:
-                    receive_body()  # 415 and 413 come before what is wrong with the path
-                raise InvalidInput(name, problems)
-            return loaded
-
-        def decorator(documented: View) -> View:
-            view: View = documented.__wrapped__  # type: ignore[attr-defined]
-            body_follows = getattr(view, "takes_body", False)
-
-            @wraps(documented)
-            def wrapper(*args: Any, **path: Any) -> Response:
-                if location == "path":
-                    return view(*args, **{**path, **load(body_follows)})
-                return view(*args, load(body_follows), **path)
-
-            wrapper.takes_body = body_follows or location == "json"  # type: ignore[attr-defined]
-            return wrapper
-
-        return decorator
+def _flattened(name: str, messages: Any) -> Iterator[tuple[str, Problem]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            yield from _flattened(f"{name}.{key}", inner)
+        return
+    first = messages[0]
+    # A text is marshmallow's own or that of a validator which knows no better.
+    yield name, first if isinstance(first, Problem) else Problem("value_error", str(first))

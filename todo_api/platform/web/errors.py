@@ -1,15 +1,13 @@
-"""Every error the API answers: one shape, one vocabulary, made here and nowhere else."""
+"""Every error the API answers: one shape and one vocabulary, made here and nowhere else."""
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-log = logging.getLogger(__name__)
-
+# `detail` where the code that raises an error gives none.
 DETAILS = {
     400: "Bad Request",
     404: "Not Found",
@@ -20,7 +18,7 @@ DETAILS = {
     503: "Service Unavailable",
 }
 RETRY_AFTER_SECONDS = 1
-# In the WSGI environment: the error for which our server refused a request before the app saw it.
+# Key in the WSGI environment: the error for which the server refused a request before the app saw it.
 REFUSED = "todo_api.refused"
 
 
@@ -44,20 +42,20 @@ JSON_INVALID = Problem("json_invalid", "JSON decode error")
 OBJECT_TYPE = Problem("model_attributes_type", "Input should be a valid object")
 
 
-def too_short(least: int) -> Problem:
-    return Problem("string_too_short", f"String should have at least {_characters(least)}")
+def too_short(minimum: int) -> Problem:
+    return Problem("string_too_short", f"String should have at least {_characters(minimum)}")
 
 
-def too_long(most: int) -> Problem:
-    return Problem("string_too_long", f"String should have at most {_characters(most)}")
+def too_long(maximum: int) -> Problem:
+    return Problem("string_too_long", f"String should have at most {_characters(maximum)}")
 
 
-def too_small(least: int) -> Problem:
-    return Problem("greater_than_equal", f"Input should be greater than or equal to {least}")
+def too_small(minimum: int) -> Problem:
+    return Problem("greater_than_equal", f"Input should be greater than or equal to {minimum}")
 
 
-def too_large(most: int) -> Problem:
-    return Problem("less_than_equal", f"Input should be less than or equal to {most}")
+def too_large(maximum: int) -> Problem:
+    return Problem("less_than_equal", f"Input should be less than or equal to {maximum}")
 
 
 def pattern_mismatch(allowed: str) -> Problem:
@@ -65,7 +63,7 @@ def pattern_mismatch(allowed: str) -> Problem:
 
 
 class ApiError(HTTPException):
-    """An error with a detail of its own; raised anywhere below a view, answered by `json_error`."""
+    """An error with its own detail and headers; raised anywhere below a view, answered by `error_response`."""
 
     def __init__(self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -78,9 +76,9 @@ class ApiError(HTTPException):
 
 
 class InvalidInput(ApiError):
-    """A failed validation of one location: each field's name there ("" is the whole) with its problem, in order."""
+    """A failed validation of one location: the field names there ("" is the whole) with their problems, in order."""
 
-    def __init__(self, location: str, problems: Sequence[tuple[str, Problem]]) -> None:
+    def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, "Validation error")
         self.errors = [
             {"field": f"{location}.{name}" if name else location, "message": problem.message, "type": problem.type}
@@ -96,8 +94,8 @@ def error_body(status: int, detail: str | None = None) -> bytes:
     return orjson.dumps({"detail": detail or DETAILS[status], "status_code": status})
 
 
-def json_error(error: HTTPException) -> Response:
-    """Answer any HTTP error in the one shape; headers that belong to it (Allow, WWW-Authenticate) survive."""
+def error_response(error: HTTPException) -> Response:
+    """Answer any HTTP error in the one shape, with the headers that belong to it (Allow, WWW-Authenticate)."""
     error = request.environ.get(REFUSED, error)
     status = error.code or 500
     if isinstance(error, InvalidInput):
@@ -109,8 +107,3 @@ def json_error(error: HTTPException) -> Response:
     response = Response(body, status, mimetype="application/json")
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response
-
-
-def init_app(app: Flask) -> None:
-    # Debug and test mode would otherwise let a fault through to the server.
-    app.config["PROPAGATE_EXCEPTIONS"] = False

@@ -1,53 +1,44 @@
-"""The OpenAPI document: what is the same for every operation, and the Api that gathers what the blueprints say."""
+"""The OpenAPI document: the parts that are the same for every operation, and flask-smorest's Api with our errors."""
 
 import inspect
-import json
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import apispec
 import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask_smorest.spec import openapi_cli
+from flask import Flask, Response
 from flask_smorest.spec.plugins import FlaskPlugin
 from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
-from todo_api import __version__
-from todo_api.platform.db.engine import Unavailable
-from todo_api.platform.web import errors
-from todo_api.platform.web.answers import ERRORS, HEADERS, ApiErrorSchema, answered
+from todo_api.platform.db.availability import Unavailable
+from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
+from todo_api.platform.web.errors import error_response, unavailable
+from todo_api.platform.web.headers import Header
 
-TITLE = "Todo API"
-GUIDE = Path(__file__).parent.parent.parent / "service" / "guide.md"
-SECURITY: dict[str, list[str]] = {"bearerAuth": []}
-OPERATION = ("operationId", "summary", "description", "tags", "security", "parameters", "requestBody", "responses")
+BEARER = "bearerAuth"
 
 
-def in_order(found: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: found[name] for name in names if name in found}
+@dataclass(frozen=True)
+class Document:
+    """The texts that only the product can know. `errors` and `headers` become components."""
+
+    info: Mapping[str, Any]
+    token: str
+    errors: Sequence[ErrorAnswer]
+    headers: Sequence[Header]
 
 
-class Document(apispec.APISpec):
-    def to_dict(self) -> dict[str, Any]:
-        """In the order in which people read it."""
-        found = super().to_dict()
-        for path in found["paths"].values():
-            for method in path.keys() - {"parameters"}:
-                path[method] = in_order(path[method], OPERATION)
-        return in_order(found, ("openapi", "info", "servers", "tags", "paths", "components"))
-
-
-class Paths(FlaskPlugin):
+class PathsPlugin(FlaskPlugin):
     def rule_to_params(self, rule: Any) -> list[Any]:
-        """None: a path's parameters are documented by whoever reads them."""
+        """None: a path's parameters are documented by the schema that reads them."""
         return []
 
 
-class Schemas(MarshmallowPlugin):
+class SchemasPlugin(MarshmallowPlugin):
     class Converter(OpenAPIConverter):
         def schema2jsonschema(self, schema: Any) -> Any:
             """With the docstring as description, and open to fields that may be added."""
@@ -56,7 +47,7 @@ class Schemas(MarshmallowPlugin):
             return {"description": inspect.cleandoc(resolve_schema_instance(schema).__doc__ or ""), **documented}
 
         def field2default(self, field: fields.Field[Any], **kwargs: Any) -> Any:
-            """Only what the field's metadata states.
+            """Only the default that the field's metadata states.
 
             Client generators make a property that has a default required in what is sent, or send it unasked.
             """
@@ -64,59 +55,30 @@ class Schemas(MarshmallowPlugin):
 
 
 class Api(flask_smorest.Api):
-    """flask-smorest's Api with our errors, documented and answered."""
+    """flask-smorest's Api; every error is answered in the one shape."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
+    ERROR_SCHEMA = ApiErrorSchema
 
-    def _init_spec(self, **kwargs: Any) -> None:
-        # In place of flask-smorest's, which registers what we never use, and texts that Python's versions word
-        # differently.
-        self.flask_plugin, self.ma_plugin = Paths(), Schemas()
-        self.spec = Document(
-            TITLE,
-            __version__,
-            "3.1.0",
-            [self.flask_plugin, self.ma_plugin],
-            info={
-                "title": TITLE,
-                "version": __version__,
-                "summary": "A small, strict API for to-do lists.",
-                "description": Path(__file__)
-                .parent.parent.with_name("service")
-                .joinpath("guide.md")
-                .read_text("utf-8"),
-                "contact": {"name": "The maintainers of the Todo API"},
-                "license": {"name": "MIT", "identifier": "MIT"},
-            },
-            servers=[{"url": "/", "description": "The server that this document comes from"}],
-        )
-        self.spec.components.security_scheme(
-            "bearerAuth",
-            {
-                "type": "http",
-                "scheme": "bearer",
-                "bearerFormat": "JWT",
-                "description": "A token of your identity provider; its subject is the `user_id` in the path.",
-            },
-        )
-        for name, header in HEADERS.items():
-            self.spec.components.header(name, header)
-        for status, error in ERRORS.items():
-            details = error.details or {errors.DETAILS[status]: errors.DETAILS[status]}
-            values = {summary: {"detail": detail, "status_code": status} for summary, detail in details.items()}
-            self.spec.components.response(
-                error.name, answered(ApiErrorSchema, error.description, values, error.headers)
-            )
-        self._app.cli.add_command(openapi_cli)
+    def __init__(self, app: Flask, document: Document) -> None:
+        app.config["API_TITLE"] = document.info["title"]
+        app.config["API_VERSION"] = document.info["version"]
+        app.config["OPENAPI_VERSION"] = "3.1.0"
+        app.config["API_SPEC_OPTIONS"] = {
+            "info": document.info,
+            "servers": [{"url": "/", "description": "The server that this document comes from"}],
+        }
+        super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
+        del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's own, for numbered pages
+        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": document.token}
+        self.spec.components.security_scheme(BEARER, scheme)
+        for header in document.headers:
+            self.spec.components.header(header.name, header.documented())
+        for error in document.errors:
+            self.spec.components.response(error.name, error.documented())
+        app.register_error_handler(Unavailable, lambda error: error_response(unavailable()))
+        # Debug and test mode would otherwise let a fault through to the server.
+        app.config["PROPAGATE_EXCEPTIONS"] = False
 
-    def _register_doc_blueprint(self) -> None:
-        """Ours are in `pages`."""
-
-    def _register_error_handlers(self) -> None:
-        self._app.register_error_handler(HTTPException, errors.json_error)
-        self._app.register_error_handler(Unavailable, lambda error: errors.json_error(errors.unavailable()))
-
-    @cached_property
-    def document(self) -> bytes:
-        """As `flask openapi print` prints it; complete once every blueprint is registered."""
-        return json.dumps(self.spec.to_dict(), indent=2).encode() + b"\n"
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        return error_response(error)

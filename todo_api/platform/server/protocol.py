@@ -1,17 +1,13 @@
-"""How a worker answers, also what waitress itself refuses. Each override says what it replaces."""
+"""HTTP as waitress reads and writes it. Each override says what it replaces in the version of requirements.txt."""
 
-import logging
 from functools import lru_cache
 from typing import Any
 
-from waitress.channel import ClientDisconnected
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 from waitress.utilities import build_http_date
 
 from todo_api.platform.web import errors
-
-log = logging.getLogger(__name__)
 
 
 @lru_cache(1)
@@ -24,20 +20,20 @@ class Parser(HTTPRequestParser):
     """Reads one request."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Replaces: half an IPv6 address in the target, or a length of 5,000 digits, was a fault of the server."""
+        """Replaces a fault of the server on half an IPv6 address in the target, or a length of 5,000 digits."""
         try:
             super().parse_header(header_plus)
         except ValueError as error:
             raise ParsingError("malformed") from error
 
 
-class Task(WSGITask):
-    """Answers one request by the app."""
+class AppTask(WSGITask):
+    """Has the app answer one request. `channel` is the Connection."""
 
     wrote_header: bool
 
     def write(self, data: bytes) -> None:
-        """Replaces: head and body sent in a packet each."""
+        """Replaces head and body in a packet each."""
         if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
             super().write(data)
         else:
@@ -45,18 +41,10 @@ class Task(WSGITask):
             self.content_bytes_written = len(data)
             self.channel.write_soon(self.build_response_header() + data)
 
-    def execute(self) -> None:
-        """Replaces: a fault past the app's own handling is logged with the path, which names a user."""
-        try:
-            super().execute()
-        except (OSError, ClientDisconnected):
-            raise
-        except Exception:
-            log.exception("unhandled exception outside the app")
-            raise
-
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
+        # Its file wrapper needs waitress's own channel; without one the app's framework iterates over the file.
+        del environ["wsgi.file_wrapper"]
         if self.request.path.startswith("//"):
             # waitress and werkzeug both take it for the path with one slash; it is an unknown one.
             environ["PATH_INFO"] = f"/.{self.request.path}"
@@ -94,15 +82,14 @@ class Task(WSGITask):
         return "\r\n".join(lines).encode("latin-1")
 
 
-class Refusal(Task):
-    """Answers a request that waitress refuses, in place of its ErrorTask, which answers plain text.
+class RefusalTask(AppTask):
+    """Answers a request that waitress refuses, or on which the app failed, in place of ErrorTask's plain text.
 
     The app answers it, as an unknown path with another status, so that it has the shape, the headers and the line in
     the log of every error.
     """
 
-    def __init__(self, channel: Any, request: Any) -> None:
-        refused, self._error = request, request.error
+    def __init__(self, channel: Any, refused: HTTPRequestParser, status: int, reason: str = "") -> None:
         # In place of what may have been parsed in part, or not at all.
         request = HTTPRequestParser(channel.adj)
         request.parse_header(b"GET /. HTTP/1.1\r\n")
@@ -111,24 +98,13 @@ class Refusal(Task):
             request.headers[name] = refused.headers[name]
         super().__init__(channel, request)
         self.close_on_finish = True
-        channel.refused = refused
+        self._error = errors.ApiError(status, errors.DETAILS.get(status, reason))
 
     def get_environment(self) -> dict[str, Any]:
-        # 501 is for a transfer coding that nobody needs.
-        status = 400 if self._error.code == 501 else self._error.code
-        error = errors.ApiError(status, errors.DETAILS.get(status, self._error.reason))
-        return {**super().get_environment(), errors.REFUSED: error}
+        return {**super().get_environment(), errors.REFUSED: self._error}
 
-    def execute(self) -> None:
-        try:
-            super().execute()
-        except (OSError, ClientDisconnected):
-            raise
-        except Exception:
-            self._answer_alone()
-
-    def _answer_alone(self) -> None:
-        """For a fault past the app's own handling, which the app met here again."""
+    def answer_alone(self) -> None:
+        """Without the app, which failed again."""
         self.complete = True
         self.status = "500 Internal Server Error"
         self.response_headers = [("Content-Type", "application/json")]

@@ -1,0 +1,60 @@
+"""The blueprint of a user's resources: no operation of it can be open, or another user's."""
+
+from typing import Any
+
+from flask import current_app, request
+
+from todo_api.auth import user_id
+from todo_api.auth.tokens import token_cache
+from todo_api.platform.web.blueprint import Blueprint, Decorator
+from todo_api.platform.web.components import BAD_REQUEST, FAULT, UNAVAILABLE, ErrorAnswer
+from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.headers import WWW_AUTHENTICATE
+from todo_api.platform.web.openapi import BEARER
+
+NOT_AUTHENTICATED = "Not authenticated"
+ACCESS_DENIED = "Access denied: You can only access your own resources"
+UNAUTHORIZED = ErrorAnswer(
+    401,
+    "Unauthorized",
+    "There is no bearer token, or none that is valid.",
+    {
+        "No token": NOT_AUTHENTICATED,
+        "Expired": "Token has expired",
+        "Invalid": "Invalid token: signature verification failed",
+    },
+    [WWW_AUTHENTICATE.name],
+)
+FORBIDDEN = ErrorAnswer(
+    403,
+    "Forbidden",
+    "The token belongs to another user than the `user_id` in the path.",
+    {"Another user's": ACCESS_DENIED},
+)
+
+
+class UserBlueprint(Blueprint):
+    """Resources of one user, at `/api/<user_id>/` and its name; open to that user's tokens alone."""
+
+    ERRORS = (BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, FAULT, UNAVAILABLE)
+    SECURITY = ({BEARER: ()},)
+
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        super().__init__(name, import_name, url_prefix=f"/api/<user_id>/{name}", **options)
+        self.before_request(authorize)
+
+    def route(self, rule: str, **options: Any) -> Decorator:
+        return super().route(rule, parameters=[user_id.PATH_PARAMETER], **options)
+
+
+def authorize() -> None:
+    """Let a request through whose token is that of the user in its path. Raises ApiError 401 or 403."""
+    environ = request.environ
+    if environ["REQUEST_METHOD"] == "OPTIONS":  # a CORS preflight carries no token
+        return
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise ApiError(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE.name: "Bearer"})
+    if token_cache(current_app).user_id(token) != (request.view_args or {}).get("user_id"):
+        raise ApiError(403, ACCESS_DENIED)

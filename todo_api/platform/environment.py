@@ -1,0 +1,53 @@
+"""Reads a table of settings, a dataclass with a field each, from the environment and a `.env` file."""
+
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import field, fields
+from typing import Any
+
+from dotenv import dotenv_values
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; `problems` names each, and never quotes a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def setting(default: object, cast: Callable[[str], object], help: str, *, secret: bool = False) -> Any:
+    """A field of the table; its name in capitals is its variable. `cast` raises ValueError."""
+    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help, "secret": secret})
+
+
+def read_environment(
+    environment: Mapping[str, str] | None, env_file: str, *, may_be_empty: Collection[str]
+) -> dict[str, str]:
+    """The variables that are set: in the environment (the process's, unless given), else in `env_file`.
+
+    An empty variable is an unset one, so that one in the file still counts, except those that `may_be_empty`.
+    Raises SettingsError.
+    """
+    environment = os.environ if environment is None else environment
+    present = {name: value for name, value in environment.items() if value or name in may_be_empty}
+    try:
+        # As the `flask` command reads it, which puts it into the environment before this is called.
+        given = {**dotenv_values(env_file), **present}
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError([f"{env_file} cannot be read as UTF-8 text"]) from None
+    return {name: text for name, text in given.items() if text or (text == "" and name in may_be_empty)}
+
+
+def cast_settings(table: type[Any], given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The values of a table's fields that are given, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for spec in fields(table):
+        name = spec.name.upper()
+        if name in given:
+            try:
+                values[spec.name] = spec.metadata["cast"](given[name])
+            except ValueError as error:
+                problems.append(f"{name} {error}")
+    return values, problems

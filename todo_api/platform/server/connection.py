@@ -1,0 +1,206 @@
+"""One client's connection, in a greenlet of its own: read a request, answer it, send the answer, and so on."""
+
+import contextlib
+import logging
+import select
+from array import array
+from enum import Enum, auto
+from fcntl import ioctl
+from socket import SHUT_RD, SHUT_RDWR, SHUT_WR
+from termios import FIONREAD
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from gevent.socket import socket
+
+from todo_api.platform.server.protocol import AppTask, Parser, RefusalTask
+from todo_api.platform.waiting import yield_to_others
+
+if TYPE_CHECKING:
+    from todo_api.platform.server.worker import Server
+
+log = logging.getLogger(__name__)
+
+RECEIVE_BYTES = 16 * 1024
+# A request has to arrive within this time.
+REQUEST_SECONDS = 10
+GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    IDLE = auto()  # nothing of the next request has come yet
+    READING = auto()
+    ANSWERING = auto()
+    SENDING = auto()
+    LINGERING = auto()  # the client is still to read why its request was refused
+
+
+class Connection:
+    """A client's connection. waitress's tasks take it for their channel: `adj`, `addr`, `server`, `write_soon`."""
+
+    def __init__(self, server: "Server", client: socket, address: Any) -> None:
+        self.server = server
+        self.adj = server.adj
+        self.addr = address
+        self._socket = client
+        self._unparsed = b""  # received, and behind the request that is being answered
+        self._unsent = b""
+        self._enter(Phase.IDLE)
+
+    def serve(self) -> None:
+        """Serve the client until either side has had enough."""
+        try:
+            while self._serve_request():
+                if self._unparsed:
+                    yield_to_others()  # a client that sends many requests at once holds up nobody
+        except OSError:
+            pass  # the client left, or was cut off
+        except BaseException:  # SystemExit, too: it concerns this connection alone
+            log.exception("a connection failed")
+        finally:
+            self._socket.close()
+            self.server.leave(self)
+
+    def _serve_request(self) -> bool:
+        """Whether the connection goes on after this request."""
+        request = self._read_request()
+        if request is None:
+            return False
+        self._enter(Phase.ANSWERING)
+        if not self.server.places.acquire(blocking=False):
+            self.server.places.acquire()
+            if self._has_left():  # nobody works for a client that gave up meanwhile
+                self.server.places.release()
+                return False
+        try:
+            task = self._answer(request)
+        finally:
+            # Before the rest is sent: clients that do not read would else hold all places.
+            self.server.places.release()
+            request.close()
+        self._flush()
+        if request.error:
+            self._linger()
+        self._enter(Phase.IDLE)
+        return not task.close_on_finish
+
+    def _read_request(self) -> Parser | None:
+        """The next request, complete or refused; None when the client has ended its side."""
+        request = Parser(self.adj)
+        asked = False
+        while True:
+            data = self._unparsed or self._socket.recv(RECEIVE_BYTES)
+            if not data:
+                return None
+            if self.phase is Phase.IDLE:
+                self._enter(Phase.READING)
+            self.active = monotonic()
+            self._unparsed = data[request.received(data) :]
+            if request.completed and not request.empty:
+                return request
+            if request.completed:  # an empty line between requests
+                request = Parser(self.adj)
+                self._enter(Phase.IDLE)
+            elif request.expect_continue and request.headers_finished and not asked:
+                self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                asked = True
+
+    def _answer(self, request: Parser) -> AppTask:
+        if request.error:
+            # 501 is for a transfer coding that nobody needs.
+            status = 400 if request.error.code == 501 else request.error.code
+            task: AppTask = RefusalTask(self, request, status, request.error.reason)
+        else:
+            task = AppTask(self, request)
+        try:
+            task.service()
+        except Exception:
+            log.exception("unhandled exception outside the app")
+            task.close_on_finish = True
+            if not task.wrote_header:
+                task = self._answer_fault(request)
+        return task
+
+    def _answer_fault(self, request: Parser) -> AppTask:
+        task = RefusalTask(self, request, 500)
+        try:
+            task.service()
+        except Exception:
+            task.answer_alone()
+        return task
+
+    def write_soon(self, data: bytes) -> int:
+        """For waitress's task. Keeps one piece, which most answers are in whole, until the place is given back."""
+        self._flush()
+        self._unsent = data
+        return len(data)
+
+    def check_client_disconnected(self) -> bool:
+        """For waitress's task."""
+        return self._has_left()
+
+    def _flush(self) -> None:
+        if not self._unsent:
+            return
+        phase, left = self.phase, memoryview(self._unsent)
+        self._unsent = b""
+        self._enter(Phase.SENDING)
+        while left:
+            left = left[self._socket.send(left) :]
+            self.active = monotonic()
+        self._enter(phase)
+
+    def _linger(self) -> None:
+        """End our side, and read on until the client ends its own.
+
+        Closing with a refused request's rest unread would reset the connection, and the client would lose the answer.
+        """
+        self._enter(Phase.LINGERING)
+        self._socket.shutdown(SHUT_WR)
+        while self._socket.recv(RECEIVE_BYTES):
+            self.active = monotonic()
+
+    def _has_left(self) -> bool:
+        """Whether the client has closed the connection or its sending side: TCP shows no difference."""
+        poller = select.poll()
+        poller.register(self._socket.fileno(), GONE)
+        return bool(poller.poll(0))
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.since = self.active = monotonic()
+
+    # What the server asks and does from outside, in its own greenlet.
+
+    def is_overdue(self, now: float, silence_seconds: float) -> bool:
+        """Whether the client takes too long to send a request, or is silent, or does not read its answer."""
+        if self.phase is Phase.ANSWERING:
+            return False
+        if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
+            return True
+        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._unread_bytes())
+
+    @property
+    def busy(self) -> bool:
+        """Whether something of a request is still to be read, answered or sent."""
+        return self.phase is not Phase.IDLE or bool(self._unparsed) or bool(self._unread_bytes())
+
+    def _unread_bytes(self) -> int:
+        size = array("i", [0])
+        with contextlib.suppress(OSError):
+            ioctl(self._socket.fileno(), FIONREAD, size)
+        return size[0]
+
+    def cut(self) -> None:
+        """End the connection: its greenlet notices."""
+        self._shut_down(SHUT_RDWR)
+
+    def take_no_more(self) -> None:
+        """Serve nothing that has not been read yet; an answer on its way still goes out."""
+        self._shut_down(SHUT_RD)
+
+    def _shut_down(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # the client has ended it
+            self._socket.shutdown(how)

@@ -1,0 +1,75 @@
+"""The examples of the document: tasks, bodies, and the answers to invalid input, by their summaries."""
+
+from typing import Any
+
+CREATED_AT = "2026-01-16T10:00:00.123456Z"
+UPDATED_AT = "2026-01-16T17:30:00.654321Z"
+TASK = {
+    "id": 1,
+    "user_id": "alice",
+    "title": "Buy milk",
+    "description": "Two litres",
+    "completed": False,
+    "created_at": CREATED_AT,
+    "updated_at": CREATED_AT,
+}
+COMPLETED_TASK = {**TASK, "completed": True, "updated_at": UPDATED_AT}
+TASKS = [{**TASK, "id": 2, "title": "Bake bread", "description": None}, TASK]
+NEXT_PAGE = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
+LOCATION = "/api/alice/tasks/42"
+
+CREATE = {
+    "A title is enough": {"title": "Buy milk"},
+    "Everything": {"title": "Buy milk", "description": "Two litres", "completed": False},
+}
+UPDATE = {
+    "Rename": {"title": "Buy oat milk"},
+    "Complete": {"completed": True},
+    "Clear the description": {"description": None},
+}
+
+
+def _invalid(*problems: tuple[str, str, str]) -> dict[str, Any]:
+    errors = [{"field": field, "message": message, "type": type_} for field, type_, message in problems]
+    return {"detail": "Validation error", "errors": errors}
+
+
+_NO_STATUS = ("query.status", "string_pattern_mismatch", "Input should be 'all', 'pending' or 'completed'")
+_NOT_JSON = {"The body is not JSON": _invalid(("body", "json_invalid", "JSON decode error"))}
+INVALID_PATH = {
+    "The task's id is not an integer": _invalid(
+        ("path.task_id", "int_parsing", "Input should be a valid integer, unable to parse string as an integer")
+    )
+}
+INVALID_LIST = {
+    "No such status": _invalid(_NO_STATUS),
+    "Too large a page": _invalid(
+        ("query.limit", "less_than_equal", "Input should be less than or equal to 1000"),
+    ),
+    "Several at once": _invalid(
+        _NO_STATUS,
+        ("query.limit", "int_parsing", "Input should be a valid integer, unable to parse string as an integer"),
+        (
+            "query.cursor",
+            "string_pattern_mismatch",
+            "Input should be a cursor from a Link header (^-?[0-9]{1,18}_[0-9]{1,19}$)",
+        ),
+    ),
+}
+INVALID_CREATE = {
+    **_NOT_JSON,
+    "The title is missing": _invalid(("body.title", "missing", "Field required")),
+    "Several at once": _invalid(
+        ("body.title", "string_too_short", "String should have at least 1 character"),
+        ("body.completed", "bool_type", "Input should be a valid boolean"),
+    ),
+}
+INVALID_UPDATE = {
+    **INVALID_PATH,
+    **_NOT_JSON,
+    "The title is null": _invalid(("body.title", "string_type", "Input should be a valid string")),
+    "Too long": _invalid(
+        ("body.title", "string_too_long", "String should have at most 200 characters"),
+        ("body.description", "string_too_long", "String should have at most 1000 characters"),
+    ),
+}
