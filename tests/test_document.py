@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 import todo_api
 from tests.live import ROOT, token
 from tests.support import SECRET, make_app
-from todo_api.platform.web.components import PROBLEMS
+from todo_api.platform.web.errors import MESSAGES
 
 # What every operation that needs a token may answer besides its success.
 COMMON = {"400", "401", "403", "500", "503"}
@@ -159,7 +159,7 @@ def test_limits_are_constraints(document: Any) -> None:
 
 
 def test_the_vocabulary_of_problems_is_documented_in_the_schema_and_in_the_guide(document: Any) -> None:
-    types = [problem.type for problem in PROBLEMS]
+    types = list(MESSAGES)
     assert document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"] == types
     assert set(types) <= set(re.findall("`([a-z_]+)`", document["info"]["description"]))
 

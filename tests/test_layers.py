@@ -9,7 +9,14 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     *("wsgi", "app", "tasks", "service", "auth", "settings"),
     *("platform.server", "platform.metrics", "platform.web", "platform.db"),
-    *("platform.environment", "platform.fetch", "platform.casts", "platform.waiting", "platform.logs"),
+    *(
+        "platform.options",
+        "platform.environment",
+        "platform.fetch",
+        "platform.casts",
+        "platform.waiting",
+        "platform.logs",
+    ),
 ]
 
 

@@ -12,7 +12,6 @@ from werkzeug.test import TestResponse
 
 from tests.support import Postgres, disposed, make_app, migrated
 from todo_api.auth import tokens as auth
-from todo_api.platform.db.pool import Pool, Pooled
 
 TASKS = "/api/alice/tasks"
 THREADS = 8
@@ -103,18 +102,3 @@ def test_connections_that_the_database_closed_are_replaced_however_many_find_out
                 "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
                 "WHERE application_name = 'todo-api' AND datname = current_database()"
             )
-
-
-def test_a_connection_that_another_thread_takes_at_the_last_moment_is_replaced() -> None:
-    class Emptied(list[Pooled]):
-        """Seems to hold one, which is gone when it is asked for."""
-
-        def __len__(self) -> int:
-            return 1
-
-    made: list[object] = []
-    pool = Pool(lambda: made.append(object()) or made[-1], 1, lambda _: True)
-    pool._pooled = Emptied()
-    assert [pool.take(0).connection] == made
-    assert pool.in_use == 1
-    pool._pooled = []

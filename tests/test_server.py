@@ -70,8 +70,7 @@ def test_a_service_of_which_no_worker_can_start_ends_with_a_failure(tmp_path: Pa
     assert ended.returncode == 1
     assert ended.stderr.count("ended with status 1") == 5
     assert "no worker can start" in ended.stderr
-    # The second had to wait, and each of the others for twice as long.
-    assert time.monotonic() - start > 0.1 + 0.2 + 0.4 + 0.8
+    assert time.monotonic() - start > 4 * 0.5  # all but the first had to wait
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:

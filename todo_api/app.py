@@ -4,13 +4,14 @@ from todo_api.auth import tokens
 from todo_api.auth.blueprint import FORBIDDEN, UNAUTHORIZED
 from todo_api.platform import logs, metrics
 from todo_api.platform.db import engine
-from todo_api.platform.web import cors, headers
 from todo_api.platform.web.app import App, Observer, completing
 from todo_api.platform.web.components import ERRORS
-from todo_api.platform.web.openapi import Api, Document
+from todo_api.platform.web.headers import allow_origins
+from todo_api.platform.web.openapi import Api
 from todo_api.service import docs, document, health, index
 from todo_api.settings import Settings, read_settings
-from todo_api.tasks import examples, views
+from todo_api.tasks import views
+from todo_api.tasks.examples import HEADERS
 
 
 def create_app(settings: Settings | None = None) -> App:
@@ -22,28 +23,15 @@ def create_app(settings: Settings | None = None) -> App:
     logs.set_up(debug=settings.debug)
     engine.init_app(app, settings.database(app.instance_path))
     tokens.init_app(app, settings)
-    api = Api(app, DOCUMENT)
+    errors = [*ERRORS, UNAUTHORIZED, FORBIDDEN, views.NOT_FOUND]
+    api = Api(app, document.INFO, document.TOKEN, errors, HEADERS)
     for blueprint in (views.blp, health.blp, index.blp):
         api.register_blueprint(blueprint)
     docs.init_app(app, api)
-    cors.allow_origins(app, settings.cors_origins)
+    allow_origins(app, settings.cors_origins)
     observers: list[Observer] = [logs.write_line]
     if settings.metrics_token is not None:
         counts = [metrics.Count("jwks_fetches", "Fetches of the key set.", tokens.verifier(app).fetches)]
         observers.append(metrics.open_to(app, settings.metrics_token, "todo", counts))
     app.wsgi_app = completing(app.wsgi_app, observers)  # type: ignore[assignment, method-assign]
     return app
-
-
-DOCUMENT = Document(
-    info=document.INFO,
-    token=document.TOKEN,
-    errors=[*ERRORS, UNAUTHORIZED, FORBIDDEN, views.NOT_FOUND],
-    headers=[
-        headers.REQUEST_ID,
-        headers.LINK._replace(example=examples.NEXT_PAGE),
-        headers.LOCATION._replace(example=examples.LOCATION),
-        headers.WWW_AUTHENTICATE,
-        headers.RETRY_AFTER,
-    ],
-)

@@ -10,9 +10,8 @@ from sqlalchemy import URL
 
 from todo_api.platform import casts
 from todo_api.platform.casts import SECRET_BYTES, origin
-from todo_api.platform.db.options import DatabaseOptions
 from todo_api.platform.environment import SettingsError, cast_settings, read_environment, setting
-from todo_api.platform.server.options import ServerOptions
+from todo_api.platform.options import DatabaseOptions, ServerOptions
 
 SECRET = "BETTER_AUTH_SECRET"
 UPGRADE_COMMAND = "flask --app wsgi db upgrade"

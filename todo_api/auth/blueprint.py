@@ -23,7 +23,7 @@ UNAUTHORIZED = ErrorAnswer(
         "Expired": "Token has expired",
         "Invalid": "Invalid token: signature verification failed",
     },
-    [WWW_AUTHENTICATE.name],
+    [WWW_AUTHENTICATE],
 )
 FORBIDDEN = ErrorAnswer(
     403,
@@ -55,6 +55,6 @@ def authorize() -> None:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise ApiError(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE.name: "Bearer"})
+        raise ApiError(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE: "Bearer"})
     if token_cache(current_app).user_id(token) != (request.view_args or {}).get("user_id"):
         raise ApiError(403, ACCESS_DENIED)

@@ -94,26 +94,27 @@ def token(text: str) -> str:
 
 def names(text: str) -> tuple[str, ...]:
     """One string, or a JSON list of strings."""
-    if not text.startswith("["):
-        return (text,)
-    try:
-        given = json.loads(text)
-    except ValueError:
-        given = None
-    if not given or not all(isinstance(name, str) and name for name in given):
+    given = _json_list(text) if text.startswith("[") else [text]
+    if not given or not all(given):
         raise ValueError("must be a string or a JSON list of strings")
     return tuple(given)
 
 
 def origins(text: str) -> tuple[str, ...]:
-    try:
-        given = json.loads(text)
-    except ValueError:
-        given = None
-    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+    given = _json_list(text)
+    if given is None:
         raise ValueError('must be a JSON list of origins, such as ["http://localhost:3000"]')
     if "*" in given:
         raise ValueError("must not hold *, since credentials are allowed: name each origin")
     if not all(ORIGIN.fullmatch(each) for each in given):
         raise ValueError("must hold exact origins as browsers send them: scheme, host and port, no path, no slash")
     return tuple(given)
+
+
+def _json_list(text: str) -> list[str] | None:
+    """A JSON list of strings; None where it is not one."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return None
+    return given if isinstance(given, list) and all(isinstance(each, str) for each in given) else None

@@ -18,20 +18,16 @@ from flask import has_request_context, request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 REQUEST_ID_HEADER = "X-Request-ID"
-# Key in the WSGI environment: the request's id.
-ID = "todo_api.request_id"
 STANDARD_OUTPUT = 1
 
 
 def request_id(environ: dict[str, Any]) -> str:
     """The request's id: the client's `X-Request-ID` where that is well-formed, else a new one."""
-    found: str | None = environ.get(ID)
-    if found is None:
-        found = environ.get("HTTP_X_REQUEST_ID", "")
-        if not REQUEST_ID.fullmatch(found):
-            found = os.urandom(16).hex()
-        environ[ID] = found
-    return found
+    known: str | None = environ.get("todo_api.request_id")
+    if known is None:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        known = environ["todo_api.request_id"] = sent if REQUEST_ID.fullmatch(sent) else os.urandom(16).hex()
+    return known
 
 
 class Answer(NamedTuple):
@@ -80,15 +76,13 @@ class Handler(logging.Handler):
 
 def _traceback(error: BaseException) -> str:
     """Where an error came from, and its class; its text may quote a token, a body or a statement's parameters."""
-    chain: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in chain:
-        chain.append(cause)
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    parts = []
-    for link in reversed(chain):
-        frames = "".join(traceback.format_tb(link.__traceback__))
-        parts.append(f"{frames}{type(link).__module__}.{type(link).__qualname__}")
+    parts: list[str] = []
+    seen: list[BaseException] = []
+    while error not in seen:
+        seen.append(error)
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__) or error
     return "\n\n".join(parts)
 
 
@@ -120,16 +114,14 @@ def _output() -> tuple[int | None, bool]:
 
 
 def _text(entry: Mapping[str, Any]) -> bytes:
-    at = f"{entry['time']:%H:%M:%S}"
     if "message" in entry:
-        text = f"{at} {entry['level'].upper()} {entry['message']}"
-        if "traceback" in entry:
-            text += f" ({entry.get('request_id', '-')})\n{entry['traceback']}"
+        text = "{time:%H:%M:%S} {level} {message}".format_map({**entry, "level": entry["level"].upper()})
     else:
-        text = (
-            f"{at} {entry['method']} {entry['route'] or '-'} {entry['status']}"
-            f" {entry['duration_ms']} ms {entry['bytes']} B {entry['request_id']}"
+        text = "{time:%H:%M:%S} {method} {route} {status} {duration_ms} ms {bytes} B {request_id}".format_map(
+            {**entry, "route": entry["route"] or "-"}
         )
+    if "traceback" in entry:
+        text += f" ({entry.get('request_id', '-')})\n{entry['traceback']}"
     return f"{text}\n".encode(errors="backslashreplace")
 
 

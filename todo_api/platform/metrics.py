@@ -27,42 +27,42 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-def prepare() -> None:
-    """Make the folder that the workers share: in the parent, right before the first fork. It goes with the parent."""
-    folder = tempfile.mkdtemp(prefix="metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
-    # prometheus-client reads it when it is imported.
-    os.environ[FOLDER] = folder
-    from prometheus_client import values
-
-    # A worker's number in place of its process id, so that it goes on with the counters of the one it replaces, and
-    # nothing is left behind for each that ended.
-    _process_name[:] = ["parent"]
-    values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
-    atexit.register(_remove, folder, os.getpid())
-
-
-def _remove(folder: str, owner: int) -> None:
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def enter_worker(app: Flask, number: int) -> None:
-    """Count as the worker of this number: right after each fork. What the one before had in flight ended with it."""
-    if not _process_name:
-        return
-    from prometheus_client import multiprocess
-
-    _process_name[:] = [str(number)]
-    multiprocess.mark_process_dead(_process_name[0])
-    app.extensions[__name__].begin()
-
-
 class Count(NamedTuple):
     """A counter that is kept elsewhere: its values by outcome, which only grow."""
 
     name: str
     help: str
     values: Mapping[str, int]
+
+
+def prepare() -> None:
+    """Make the folder that the workers share: in the parent, right before the first fork. It goes with the parent."""
+    # prometheus-client reads it when it is imported.
+    folder = os.environ[FOLDER] = tempfile.mkdtemp(
+        prefix="metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None
+    )
+    from prometheus_client import values
+
+    # A worker's number in place of its process id, so that it goes on with the counters of the one it replaces, and
+    # nothing is left behind for each that ended.
+    _process_name[:] = ["parent"]
+    values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
+    parent = os.getpid()
+
+    @atexit.register
+    def remove() -> None:
+        if os.getpid() == parent:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def enter_worker(app: Flask, number: int) -> None:
+    """Count as the worker of this number: right after each fork. What the one before had in flight ended with it."""
+    if _process_name:
+        from prometheus_client import multiprocess
+
+        _process_name[:] = [str(number)]
+        multiprocess.mark_process_dead(_process_name[0])
+        app.extensions[__name__].begin()
 
 
 def open_to(app: Flask, token: str, prefix: str, counts: Sequence[Count]) -> Callable[[Answer], None]:
@@ -72,14 +72,13 @@ def open_to(app: Flask, token: str, prefix: str, counts: Sequence[Count]) -> Cal
         metrics.begin()
     expected = token.encode()
 
+    @app.get("/metrics", endpoint="metrics")
     def show() -> Response:
-        """The numbers of all workers."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
             raise ApiError(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
         return metrics.show()
 
-    app.add_url_rule("/metrics", view_func=show)
     app.wsgi_app = metrics.counting_in_flight(app.wsgi_app)  # type: ignore[method-assign]
     return metrics.observe
 
@@ -91,32 +90,31 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._pool = database(app).pool
-        self._lock = Lock()
         self._registry = registry = CollectorRegistry()
         route = ["method", "route"]
         requests = Counter(f"{prefix}_requests", "Requests answered.", [*route, "status"], registry=registry)
-        durations = Histogram(
-            f"{prefix}_request_duration_seconds", "Time to answer a request.", route, buckets=BUCKETS, registry=registry
-        )
-        gauge: dict[str, Any] = {"multiprocess_mode": "livesum", "registry": registry}
-        self._in_flight = Gauge(f"{prefix}_requests_in_flight", "Requests being answered.", **gauge)
-        self._used = 0
-        self._in_use = Gauge(f"{prefix}_db_connections_in_use", "Pooled connections in use.", **gauge)
-        self._max = Gauge(f"{prefix}_db_connections_max", "Connections that the pools may hold.", **gauge)
-        # Each with the values that are counted already.
-        self._counts: list[tuple[Any, Mapping[str, int], dict[str, int]]] = []
+        name, text = f"{prefix}_request_duration_seconds", "Time to answer a request."
+        durations = Histogram(name, text, route, buckets=BUCKETS, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"{prefix}_{name}", text, multiprocess_mode="livesum", registry=registry)
+
+        self._in_flight = gauge("requests_in_flight", "Requests being answered.")
+        self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
+        self._max = gauge("db_connections_max", "Connections that the pools may hold.")
+        # Each count's children by their outcome, with the values that they know already.
+        self._counts: list[tuple[Mapping[str, int], dict[str, Any], dict[str, int]]] = []
         for name, text, values in counts:
             counter = Counter(f"{prefix}_{name}", text, ["outcome"], registry=registry)
-            for outcome in values:
-                counter.labels(outcome)
-            self._counts.append((counter, values, dict.fromkeys(values, 0)))
+            children = {outcome: counter.labels(outcome) for outcome in values}
+            self._counts.append((values, children, dict.fromkeys(values, 0)))
+        self._lock = Lock()
 
-        @cache
-        def children(method: str, route: str, status: int) -> tuple[Any, Any]:
+        @cache  # bounded, since routes, statuses and METHODS are
+        def labelled(method: str, route: str, status: int) -> tuple[Any, Any]:
             return requests.labels(method, route, status), durations.labels(method, route)
 
-        # Bounded, since routes, statuses and METHODS are.
-        self._children = children
+        self._labelled = labelled
 
     def begin(self) -> None:
         """In the process that serves, which may be another than the one that made the app."""
@@ -126,33 +124,24 @@ class Metrics:
         """The WSGI app, with its requests counted while they are in it."""
 
         def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            self._in_flight.inc()
-            try:
+            with self._in_flight.track_inprogress():
                 result: Iterable[bytes] = app(environ, start_response)
                 return result
-            finally:
-                self._in_flight.dec()
 
         return counted
 
     def observe(self, answer: Answer) -> None:
         method = answer.method if answer.method in METHODS else "other"
-        count, durations = self._children(method, answer.route or "", answer.status)
+        count, durations = self._labelled(method, answer.route or "", answer.status)
         count.inc()
         durations.observe(answer.seconds)
-        if (used := self._pool.in_use) != self._used:
-            self._used = used
-            self._in_use.set(used)
-        for counter, values, known in self._counts:
+        self._in_use.set(self._pool.in_use)
+        for values, children, known in self._counts:
             if values != known:
-                self._catch_up(counter, values, known)
-
-    def _catch_up(self, counter: Any, values: Mapping[str, int], known: dict[str, int]) -> None:
-        """Take over what another thread counted meanwhile."""
-        with self._lock:
-            for outcome, value in values.items():
-                counter.labels(outcome).inc(value - known[outcome])
-                known[outcome] = value
+                with self._lock:  # another thread counts meanwhile
+                    for outcome, value in values.items():
+                        children[outcome].inc(value - known[outcome])
+                        known[outcome] = value
 
     def show(self) -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from todo_api.platform.web import headers
+
 CREATED_AT = "2026-01-16T10:00:00.123456Z"
 UPDATED_AT = "2026-01-16T17:30:00.654321Z"
 TASK = {
@@ -15,8 +17,12 @@ TASK = {
 }
 COMPLETED_TASK = {**TASK, "completed": True, "updated_at": UPDATED_AT}
 TASKS = [{**TASK, "id": 2, "title": "Bake bread", "description": None}, TASK]
-NEXT_PAGE = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
-LOCATION = "/api/alice/tasks/42"
+LINK_TO_NEXT = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
+HEADERS = {
+    **headers.HEADERS,
+    headers.LINK: {**headers.HEADERS[headers.LINK], "example": LINK_TO_NEXT},
+    headers.LOCATION: {**headers.HEADERS[headers.LOCATION], "example": "/api/alice/tasks/42"},
+}
 
 CREATE = {
     "A title is enough": {"title": "Buy milk"},

@@ -4,12 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
 from todo_api.auth import user_id as user_ids
 from todo_api.platform.db.types import EPOCH, MICROSECOND
-from todo_api.platform.web import errors
-from todo_api.platform.web.fields import STORABLE_PATTERN, Flag, IntegerText, Length, Range, Text, Timestamp
+from todo_api.platform.web.fields import STORABLE_PATTERN, Flag, IntegerText, Length, Range, Text, Timestamp, invalid
 from todo_api.tasks import examples
 from todo_api.tasks.model import DESCRIPTION_LENGTH, MAX_ID, TITLE_LENGTH
 from todo_api.tasks.store import Position
@@ -24,7 +23,7 @@ class Status(fields.String):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if value not in STATUSES:
-            raise ValidationError([errors.pattern_mismatch("'all', 'pending' or 'completed'")])
+            raise invalid("string_pattern_mismatch", "'all', 'pending' or 'completed'")
         return STATUSES[value]
 
 
@@ -33,7 +32,7 @@ class Cursor(fields.Field[Position]):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Position:
         if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
-            raise ValidationError([errors.pattern_mismatch(f"a cursor from a Link header ({CURSOR_PATTERN})")])
+            raise invalid("string_pattern_mismatch", f"a cursor from a Link header ({CURSOR_PATTERN})")
         microseconds, task_id = map(int, value.split("_"))
         try:
             created_at = EPOCH + timedelta(microseconds=microseconds)

@@ -10,8 +10,7 @@ from todo_api.platform.db.statements import Row
 from todo_api.platform.web.components import ErrorAnswer
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import LINK, LOCATION
-from todo_api.platform.web.paging import link_to_next, read_page
-from todo_api.platform.web.responses import json_response, no_content
+from todo_api.platform.web.responses import json_response, link_to_next, no_content, page_of
 from todo_api.tasks import examples, store
 from todo_api.tasks.rendering import task_json, tasks_json
 from todo_api.tasks.schemas import ListQuery, TaskCreate, TaskPath, TaskSchema, TaskUpdate, cursor
@@ -29,7 +28,7 @@ blp = UserBlueprint("tasks", __name__, description="The tasks of one user, open 
 
 @blp.route("", methods=["GET"])
 @blp.arguments(ListQuery, location="query")
-@blp.answers(200, "A page of tasks.", TaskSchema(many=True), example=examples.TASKS, headers=[LINK.name])
+@blp.answers(200, "A page of tasks.", TaskSchema(many=True), example=examples.TASKS, headers=[LINK])
 @blp.errors(invalid=examples.INVALID_LIST)
 def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     """List tasks, newest first
@@ -38,17 +37,18 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     leads to the next page: follow it until an answer has none. Unknown parameters are ignored, and of one that is sent
     twice the last counts.
     """
-    page = read_page(lambda count: store.list_tasks(user_id, query["completed"], query["after"], count), query["limit"])
-    response = json_response(tasks_json(user_id, page.rows))
-    if page.has_more:
-        position = cursor(store.position_of(page.rows[-1]))
-        response.headers[LINK.name] = link_to_next(_path(user_id), ["status", "limit"], cursor=position)
+    rows = store.list_tasks(user_id, query["completed"], query["after"], query["limit"] + 1)
+    page, has_more = page_of(rows, query["limit"])
+    response = json_response(tasks_json(user_id, page))
+    if has_more:
+        position = cursor(store.position_of(page[-1]))
+        response.headers[LINK] = link_to_next(_path(user_id), ["status", "limit"], cursor=position)
     return response
 
 
 @blp.route("", methods=["POST"])
 @blp.arguments(TaskCreate, examples=examples.CREATE)
-@blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION.name], links=LINKS)
+@blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION], links=LINKS)
 @blp.errors(invalid=examples.INVALID_CREATE)
 def create_task(fields: dict[str, Any], user_id: str) -> Response:
     """Create a task
@@ -57,7 +57,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
     try again, or there may be two.
     """
     row = store.create_task(user_id, fields)
-    return json_response(task_json(user_id, row), 201, {LOCATION.name: f"{_path(user_id)}/{store.id_of(row)}"})
+    return json_response(task_json(user_id, row), 201, {LOCATION: f"{_path(user_id)}/{store.id_of(row)}"})
 
 
 @blp.route("/<task_id>", methods=["GET"])

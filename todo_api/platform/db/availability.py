@@ -1,7 +1,6 @@
 """What this process knows of the database: whether it answers, and which requests to turn away while it does not."""
 
 import logging
-from threading import Lock
 from time import monotonic
 
 import psycopg2
@@ -30,12 +29,12 @@ class Availability:
     It hangs once a request waited for it in vain (for a connection from the pool, for connecting or for an answer)
     while it answered nobody else; from then on about one request a second tries, until one is answered. A database
     that refuses connections does not hang: finding that out takes no time. An error is an answer, too: neither a
-    held lock nor a statement that takes too long keeps others from the database.
+    held lock nor a statement that takes too long keeps others from the database. Threads may race here: at worst there
+    is one probe more, or one line.
     """
 
     def __init__(self, upgrade_command: str) -> None:
         self._upgrade_command = upgrade_command
-        self._lock = Lock()
         self._last_answer = 0.0
         self._failing = False
         self._hanging = False
@@ -48,10 +47,9 @@ class Availability:
         """Let a request try; the time, for `failed`. Raises Unavailable for those that are turned away."""
         now = monotonic()
         if self._hanging:
-            with self._lock:
-                if now < self._next_probe:
-                    raise Unavailable
-                self._next_probe = now + PROBE_SECONDS
+            if now < self._next_probe:
+                raise Unavailable
+            self._next_probe = now + PROBE_SECONDS
         return now
 
     def is_worth_waiting(self, admitted: float) -> bool:
@@ -60,7 +58,6 @@ class Availability:
         return now - self._last_answer < POOL_WAIT_SECONDS and now - admitted < LONGEST_POOL_WAIT_SECONDS
 
     def answered(self) -> None:
-        # Without the lock, since every statement passes here.
         self._last_answer = monotonic()
         if self._failing:
             self._failing = self._hanging = False
@@ -69,34 +66,32 @@ class Availability:
     def failed(self, admitted: float, error: Exception) -> None:
         """A request that was admitted at that time got no answer."""
         now = monotonic()
-        with self._lock:
-            if now - admitted >= POOL_WAIT_SECONDS and self._last_answer < now - POOL_WAIT_SECONDS / 2:
-                if not self._hanging:
-                    self._next_probe = now + PROBE_SECONDS
-                self._hanging = True
-                if not isinstance(error, PoolExhausted):
-                    self.lost = now
+        if now - admitted >= POOL_WAIT_SECONDS and self._last_answer < now - POOL_WAIT_SECONDS / 2:
+            if not self._hanging:
+                self._next_probe = now + PROBE_SECONDS
+            self._hanging = True
+            if not isinstance(error, PoolExhausted):
+                self.lost = now
         # Not before there was a line about it, so that a database that comes and goes does not flood the log.
         self._failing = self.report(error) or self._failing or self._hanging
 
     def report(self, error: Exception) -> bool:
         """Log an error, unless one of its kind was logged just now; whether it was logged."""
         now = monotonic()
-        with self._lock:
-            if now < self._next_line.get(type(error), 0):
-                return False
-            self._next_line[type(error)] = now + LINE_SECONDS
-        if is_missing_table(error):
-            log.error("the database has no schema yet: run `%s`", self._upgrade_command)
-        else:
-            log.error("database unavailable: %s", described(error))
+        if now < self._next_line.get(type(error), 0):
+            return False
+        self._next_line[type(error)] = now + LINE_SECONDS
+        text = explained(error, self._upgrade_command)
+        log.error(text if is_missing_table(error) else f"database unavailable: {text}")
         return True
-
-
-def described(error: Exception) -> str:
-    """An error's class and SQLSTATE: the driver's text may hold addresses, names and values."""
-    return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".rstrip()
 
 
 def is_missing_table(error: Exception) -> bool:
     return isinstance(error, psycopg2.errors.UndefinedTable) or str(error).startswith("no such table")
+
+
+def explained(error: Exception, upgrade_command: str) -> str:
+    """An error's class and SQLSTATE, or what to do: the driver's text may hold addresses, names and values."""
+    if is_missing_table(error):
+        return f"the database has no schema yet: run `{upgrade_command}`"
+    return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".rstrip()

@@ -1,7 +1,6 @@
 """Flask-SQLAlchemy's part, which models, migrations and sessions use, and the app's own way to the database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from flask import Flask, current_app
@@ -11,13 +10,13 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
 from todo_api.platform.db.availability import Availability
-from todo_api.platform.db.database import Backend, Database, Transaction
-from todo_api.platform.db.options import DatabaseOptions
+from todo_api.platform.db.database import Database, Run
 from todo_api.platform.db.pool import Pool
 from todo_api.platform.db.postgresql import PostgreSQL
 from todo_api.platform.db.readiness import READY_SECONDS, Readiness
 from todo_api.platform.db.sqlite import SQLite
 from todo_api.platform.db.statements import Row
+from todo_api.platform.options import DatabaseOptions
 
 
 class Base(DeclarativeBase):
@@ -36,15 +35,13 @@ def database(app: Flask | None = None) -> Database:
 
 
 def run(clause: Executable, **parameters: Any) -> list[Row]:
-    """The rows of one statement on the current app's database. Raises Unavailable."""
-    return database().run(clause, parameters)
+    """As Database.run, on the current app's."""
+    return database().run(clause, **parameters)
 
 
-@contextmanager
-def transaction() -> Iterator[Transaction]:
-    """Several statements on the current app's database that take effect together, or not at all. Raises Unavailable."""
-    with database().transaction() as begun:
-        yield begun
+def transaction() -> AbstractContextManager[Run]:
+    """As Database.transaction, on the current app's."""
+    return database().transaction()
 
 
 def init_app(app: Flask, options: DatabaseOptions) -> None:
@@ -54,16 +51,13 @@ def init_app(app: Flask, options: DatabaseOptions) -> None:
     db.init_app(app)
     with app.app_context():
         dialect = db.engine.dialect
-    backend: Backend = (SQLite if options.url.drivername == "sqlite" else PostgreSQL)(dialect, options)
+    backend = (SQLite if options.url.drivername == "sqlite" else PostgreSQL)(dialect, options)
     availability = Availability(options.upgrade_command)
     pool = Pool(backend.connect, options.connections, lambda pooled: backend.is_usable(pooled, availability.lost))
 
     def ask(deadline: float) -> None:
-        backend.ask(_select_from_every_table(), deadline, READY_SECONDS)
+        tables = "; ".join(f"SELECT 1 FROM {table} LIMIT 1" for table in Base.metadata.tables)
+        backend.ask(tables, deadline, READY_SECONDS)
 
     is_ready = Readiness(ask, options.upgrade_command)
-    app.extensions[__name__] = Database(dialect, backend, pool, availability, is_ready)
-
-
-def _select_from_every_table() -> str:
-    return "; ".join(f"SELECT 1 FROM {table} LIMIT 1" for table in Base.metadata.tables)
+    app.extensions[__name__] = Database(backend, pool, availability, is_ready)

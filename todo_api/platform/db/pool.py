@@ -1,25 +1,25 @@
 """The database connections of a process."""
 
-import contextlib
+import queue
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-from todo_api.platform.waiting import places, run_in_thread
+import gevent.queue
+
+from todo_api.platform.waiting import run_in_thread
 
 
 class PoolExhausted(Exception):
     """All connections were in use for as long as the caller could wait."""
 
 
-class Pooled:
+class Pooled(NamedTuple):
     """A connection, and when it was made."""
 
-    __slots__ = ("connection", "made")
-
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
-        self.made = monotonic()
+    connection: Any
+    made: float
 
 
 class Pool:
@@ -33,64 +33,52 @@ class Pool:
         self.size = size
         self._connect = connect
         self._is_usable = is_usable
-        self._places = places(size, in_worker=False)
-        self._idle: list[Pooled] = []
-        self._lent: list[None] = []  # one for each: unlike a number, it is changed without a lock
+        # A place for each connection; None is one that is still to be made.
+        self._places: Any = queue.LifoQueue()
+        self._places.queue[:] = [None] * size
 
     def enter_worker(self) -> None:
         """Wait as a worker does from now on: before the first connection is taken."""
-        self._places = places(self.size, in_worker=True)
+        self._places = gevent.queue.LifoQueue(items=[None] * self.size)
 
     @property
     def in_use(self) -> int:
-        return len(self._lent)
+        return self.size - int(self._places.qsize())
 
     def take(self, seconds: float) -> Pooled:
         """A connection, waited for so long. Raises PoolExhausted, or what `connect` raises."""
-        if not self._places.acquire(timeout=seconds):
-            raise PoolExhausted
-        self._lent.append(None)
         try:
-            return self._pop_usable() or Pooled(run_in_thread(self._connect))
+            pooled: Pooled | None = self._places.get(timeout=seconds)
+        except queue.Empty:
+            raise PoolExhausted from None
+        try:
+            if pooled and self._is_usable(pooled):
+                return pooled
+            _close(pooled)
+            return Pooled(run_in_thread(self._connect), monotonic())
         except BaseException:
-            self._leave()
+            self._places.put(None)
             raise
 
     def give_back(self, pooled: Pooled) -> None:
-        self._idle.append(pooled)
-        self._leave()
+        self._places.put(pooled)
 
     def discard(self, pooled: Pooled) -> None:
         """Close a connection that is of no use any more."""
         _close(pooled)
-        self._leave()
+        self._places.put(None)
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
-        while pooled := self._pop():
-            _close(pooled)
+        """Close the connections that are not in use, at the end."""
+        with suppress(queue.Empty):
+            while True:
+                _close(self._places.get_nowait())
 
     def __del__(self) -> None:
         self.close()  # SQLite's connections do not close themselves
 
-    def _pop_usable(self) -> Pooled | None:
-        while pooled := self._pop():
-            if self._is_usable(pooled):
-                return pooled
-            _close(pooled)
-        return None
 
-    def _pop(self) -> Pooled | None:
-        try:
-            return self._idle.pop()
-        except IndexError:  # rather than asked first: another thread may take the last one meanwhile
-            return None
-
-    def _leave(self) -> None:
-        self._lent.pop()
-        self._places.release()
-
-
-def _close(pooled: Pooled) -> None:
-    with contextlib.suppress(Exception):  # it may be broken in any way
-        pooled.connection.close()
+def _close(pooled: Pooled | None) -> None:
+    if pooled:
+        with suppress(Exception):  # it may be broken in any way
+            pooled.connection.close()

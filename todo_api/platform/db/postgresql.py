@@ -1,35 +1,36 @@
 """PostgreSQL, directly or behind a pooler in transaction mode, which allows neither start-up options nor SET."""
 
+import select
 from time import monotonic
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import (
-    TRANSACTION_STATUS_IDLE,
-    TRANSACTION_STATUS_INERROR,
-    TRANSACTION_STATUS_INTRANS,
-    TransactionRollbackError,
-)
+from psycopg2 import errors, extensions
 from sqlalchemy import Dialect
 
-from todo_api.platform.db.options import DatabaseOptions
 from todo_api.platform.db.pool import Pooled
-from todo_api.platform.db.waits import is_closed_by_server, limit_waits, wait_until
+from todo_api.platform.options import DatabaseOptions
+from todo_api.platform.waiting import wait_for
 
 # Shorter than the five minutes after which a serverless PostgreSQL sleeps.
 RECYCLE_SECONDS = 240
+# The server gives up on a statement before we do, since its answer leaves the connection usable.
+GRACE_SECONDS = 1
 # A list comes in its index's order. Where the planner expects few rows it would rather fetch and sort them all, and for
 # a user unlike the others they are many.
 PLANNER = "SET LOCAL enable_sort = off; "
 
 
 class PostgreSQL:
-    """What is PostgreSQL's own: connecting, time limits, transactions, and which errors mean what."""
+    """What is PostgreSQL's own: connecting, time limits, and which errors mean what."""
 
     writes_block = False
+    begin = f"BEGIN; {PLANNER}"
     bugs = (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
+        self.dialect = dialect
+        self.statement_seconds = options.statement_seconds
         self._arguments: Any
         self._arguments, keywords = dialect.create_connect_args(options.url)
         self._keywords: dict[str, Any] = {
@@ -42,61 +43,73 @@ class PostgreSQL:
             "application_name": options.application_name,
             "client_encoding": "utf8",
         }
-        self._lock_seconds = options.lock_seconds
-        self.statement_seconds = options.statement_seconds
-        self.prefix = self.limits(options.statement_seconds) + PLANNER
-
-    def limit_waits(self) -> None:
-        """Limit how long this process waits for the server, whatever became of it."""
-        limit_waits(self._keywords["connect_timeout"], self.statement_seconds)
+        self._options = options
+        self.prefix = self.limits(self.statement_seconds) + PLANNER
 
     def connect(self) -> Any:
         connection = psycopg2.connect(*self._arguments, **self._keywords)
         connection.autocommit = True
         return connection
 
+    def limit_waits(self) -> None:
+        """Limit how long this process waits, whatever became of the server: frozen, or behind a network that is cut.
+
+        For the server's workers, after the fork: migrations may take their time. psycopg2 calls `wait` for each wait
+        ("green" mode, in which it ignores `connect_timeout`).
+        """
+
+        def wait(connection: Any) -> None:
+            is_connected = connection.status in (extensions.STATUS_READY, extensions.STATUS_BEGIN)
+            limit = self.statement_seconds + GRACE_SECONDS if is_connected else self._options.connect_seconds
+            _wait_until(monotonic() + limit, connection)
+
+        extensions.set_wait_callback(wait)
+
+    def limits(self, seconds: float) -> str:
+        """Time limits for what follows: in its round trip, and for its transaction alone."""
+        lock, statement = round(1000 * min(self._options.lock_seconds, seconds)), round(1000 * seconds)
+        return f"SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; "
+
     def is_usable(self, pooled: Pooled, lost: float) -> bool:
         """Whether an idle connection still works; one from before `lost` may never learn that it is closed."""
-        oldest = max(lost, monotonic() - RECYCLE_SECONDS)
-        return pooled.made > oldest and not is_closed_by_server(pooled.connection)
+        if pooled.made <= max(lost, monotonic() - RECYCLE_SECONDS):
+            return False
+        poller = select.poll()
+        poller.register(pooled.connection, select.POLLIN)
+        return not poller.poll(0)  # what can be read on it is its end
 
     def gave_up(self, error: Exception) -> bool:
-        """A healthy server gave up on one statement: its lock timeout, statement timeout, a deadlock."""
-        kinds = (psycopg2.errors.LockNotAvailable, psycopg2.errors.QueryCanceled, TransactionRollbackError)
-        return isinstance(error, kinds)
+        """Whether a healthy server gave up on one statement: at a time limit, or to end a deadlock."""
+        return isinstance(error, errors.LockNotAvailable | errors.QueryCanceled | extensions.TransactionRollbackError)
 
     def is_as_good_as_new(self, connection: Any) -> bool:
         """After an error."""
-        return not connection.closed and connection.info.transaction_status == TRANSACTION_STATUS_IDLE
+        return not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
 
-    def limits(self, seconds: float) -> str:
-        """Put before a statement, in its round trip and its transaction."""
-        lock, statement = min(self._lock_seconds, seconds), seconds
-        return (
-            f"SET LOCAL lock_timeout = {round(1000 * lock)}; SET LOCAL statement_timeout = {round(1000 * statement)}; "
-        )
-
-    def begin(self, connection: Any) -> str:
-        """What begins a transaction, in the round trip of its first statement."""
-        return f"BEGIN; {PLANNER}"
-
-    def commit(self, connection: Any) -> None:
-        connection.cursor().execute("COMMIT")
-
-    def roll_back(self, connection: Any) -> None:
-        # Not where a statement is still under way: the connection is discarded.
-        if connection.info.transaction_status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR):
-            connection.cursor().execute("ROLLBACK")
+    def is_in_transaction(self, connection: Any) -> bool:
+        """And no statement is under way."""
+        status: int = connection.info.transaction_status
+        return status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR)
 
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run some SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
         # Asynchronous, so that the limit also holds under a server that did not call `limit_waits`.
         connection = psycopg2.connect(*self._arguments, **self._keywords, async_=True)
         try:
-            wait_until(deadline, connection)
-            # The server gives up as well: behind a lock on the table these questions would pile up.
+            _wait_until(deadline, connection)
             cursor = connection.cursor()  # kept, since the connection refers to it weakly
+            # The server gives up as well: behind a lock on the table these questions would pile up.
             cursor.execute(self.limits(seconds) + question)
-            wait_until(deadline, connection)
+            _wait_until(deadline, connection)
         finally:
             connection.close()
+
+
+def _wait_until(deadline: float, connection: Any) -> None:
+    """Let a connection or a statement proceed until it is done. Raises OperationalError at the deadline.
+
+    The caller closes the connection: within psycopg2's wait that would be a deadlock.
+    """
+    while (state := connection.poll()) != extensions.POLL_OK:
+        if not wait_for(connection.fileno(), state, deadline - monotonic()):
+            raise psycopg2.OperationalError("no answer in time")

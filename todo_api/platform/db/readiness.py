@@ -1,15 +1,12 @@
 """Whether the database answers and has its schema, asked on a connection beside the pool, which may be exhausted."""
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
 
-import psycopg2
-
-from todo_api.platform.db.availability import described, is_missing_table
+from todo_api.platform.db.availability import explained
 from todo_api.platform.waiting import run_in_thread
 
 log = logging.getLogger(__name__)
@@ -34,39 +31,28 @@ class Readiness:
         self._asked = self._answered = float("-inf")
         self._done = Event()
         self._done.set()
-        self._ready = False
-        self._problem = ""
+        self._problem: str | None = "never asked"
 
     def __call__(self) -> bool:
         with self._lock:
-            now = monotonic()
-            if self._done.is_set():
-                if now < self._answered + KEPT_SECONDS:
-                    return self._ready
-                done = Event()
-                Thread(target=self._find_out, args=(done, now + READY_SECONDS), daemon=True).start()
-                self._done, self._asked = done, now
-                patience: float = READY_SECONDS
+            now, patience = monotonic(), float(READY_SECONDS)
+            if self._done.is_set() and now >= self._answered + KEPT_SECONDS:
+                self._done, self._asked = Event(), now
+                Thread(target=self._find_out, args=(self._done, now + READY_SECONDS), daemon=True).start()
             elif now < self._answered + KEPT_SECONDS + READY_SECONDS:
-                return self._ready
+                return self._problem is None
             else:
-                patience = self._asked + PATIENCE_SECONDS - now
+                patience = max(0, self._asked + PATIENCE_SECONDS - now)
             done = self._done
-        return run_in_thread(partial(done.wait, max(0, patience))) and self._ready
+        return run_in_thread(partial(done.wait, patience)) and self._problem is None
 
     def _find_out(self, done: Event, deadline: float) -> None:
-        problem = "a fault of the service"
+        problem = None
         try:
             self._ask(deadline)
-            problem = ""
-        except (psycopg2.Error, sqlite3.Error) as error:
-            if is_missing_table(error):
-                problem = f"the database has no schema yet: run `{self._upgrade_command}`"
-            else:
-                problem = described(error)
-        finally:
-            self._ready, self._answered = not problem, monotonic()
-            if problem != self._problem:
-                log.warning("not ready: %s", problem) if problem else log.info("ready")
-            self._problem = problem
-            done.set()
+        except Exception as error:
+            problem = explained(error, self._upgrade_command)
+        if problem != self._problem:
+            log.warning("not ready: %s", problem) if problem else log.info("ready")
+        self._problem, self._answered = problem, monotonic()
+        done.set()

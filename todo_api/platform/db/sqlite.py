@@ -6,29 +6,28 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from todo_api.platform.db.options import DatabaseOptions
 from todo_api.platform.db.pool import Pooled
+from todo_api.platform.options import DatabaseOptions
 
-# How long a write waits for the one before. Eight of them need far less, and a request must end within ten seconds.
+# How long a write waits for those before. Eight need far less, and a request must end within ten seconds.
 BUSY_SECONDS = 8
 
 
 class SQLite:
-    """What is SQLite's own: connecting, transactions, and which errors mean what."""
+    """What is SQLite's own: connecting, and which errors mean what."""
 
     # The thread waits while another process writes, and until what is written is on the disk.
     writes_block = True
-    bugs = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+    begin = "BEGIN IMMEDIATE"
     prefix = ""
+    bugs = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
+        self.dialect = dialect
+        self.statement_seconds = options.statement_seconds
         self._arguments: Any
         self._arguments, keywords = dialect.create_connect_args(options.url)
         self._keywords: Any = {**keywords, "timeout": BUSY_SECONDS, "isolation_level": None}
-        self.statement_seconds = options.statement_seconds
-
-    def limit_waits(self) -> None:
-        """Nothing to do: a file answers."""
 
     def connect(self) -> Any:
         connection = sqlite3.connect(*self._arguments, **self._keywords)
@@ -37,30 +36,26 @@ class SQLite:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
+    def limit_waits(self) -> None:
+        """Nothing to do: a file answers."""
+
+    def limits(self, seconds: float) -> str:
+        """None: see BUSY_SECONDS."""
+        return ""
+
     def is_usable(self, pooled: Pooled, lost: float) -> bool:
         return True
 
     def gave_up(self, error: Exception) -> bool:
-        """Another process is writing; this one can still read."""
+        """Whether another process was writing for too long; this one can still read."""
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
     def is_as_good_as_new(self, connection: Any) -> bool:
         """After an error: it cannot tell, and costs nothing to replace."""
         return False
 
-    def limits(self, seconds: float) -> str:
-        return ""
-
-    def begin(self, connection: Any) -> str:
-        connection.execute("BEGIN IMMEDIATE")
-        return ""
-
-    def commit(self, connection: Any) -> None:
-        connection.execute("COMMIT")
-
-    def roll_back(self, connection: Any) -> None:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    def is_in_transaction(self, connection: Any) -> bool:
+        return bool(connection.in_transaction)
 
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run some SQL on a connection of its own. Raises sqlite3.Error."""

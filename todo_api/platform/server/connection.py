@@ -1,30 +1,26 @@
 """One client's connection, in a greenlet of its own: read a request, answer it, send the answer, and so on."""
 
-import contextlib
 import logging
 import select
 from array import array
+from contextlib import suppress
 from enum import Enum, auto
 from fcntl import ioctl
-from socket import SHUT_RD, SHUT_RDWR, SHUT_WR
+from socket import SHUT_RDWR, SHUT_WR
 from termios import FIONREAD
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevent.socket import socket
 
 from todo_api.platform.server.protocol import AppTask, Parser, RefusalTask
 from todo_api.platform.waiting import yield_to_others
 
-if TYPE_CHECKING:
-    from todo_api.platform.server.worker import Server
-
 log = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 16 * 1024
 # A request has to arrive within this time.
 REQUEST_SECONDS = 10
-GONE = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
 class Phase(Enum):
@@ -40,7 +36,10 @@ class Phase(Enum):
 class Connection:
     """A client's connection. waitress's tasks take it for their channel: `adj`, `addr`, `server`, `write_soon`."""
 
-    def __init__(self, server: "Server", client: socket, address: Any) -> None:
+    check_client_disconnected = None
+
+    def __init__(self, server: Any, client: socket, address: Any) -> None:
+        """`server` is the worker's Server."""
         self.server = server
         self.adj = server.adj
         self.addr = address
@@ -79,7 +78,6 @@ class Connection:
         finally:
             # Before the rest is sent: clients that do not read would else hold all places.
             self.server.places.release()
-            request.close()
         self._flush()
         if request.error:
             self._linger()
@@ -88,12 +86,8 @@ class Connection:
 
     def _read_request(self) -> Parser | None:
         """The next request, complete or refused; None when the client has ended its side."""
-        request = Parser(self.adj)
-        asked = False
-        while True:
-            data = self._unparsed or self._socket.recv(RECEIVE_BYTES)
-            if not data:
-                return None
+        request, asked = Parser(self.adj), False
+        while data := self._unparsed or self._socket.recv(RECEIVE_BYTES):
             if self.phase is Phase.IDLE:
                 self._enter(Phase.READING)
             self.active = monotonic()
@@ -106,29 +100,21 @@ class Connection:
             elif request.expect_continue and request.headers_finished and not asked:
                 self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 asked = True
+        return None
 
     def _answer(self, request: Parser) -> AppTask:
-        if request.error:
-            # 501 is for a transfer coding that nobody needs.
-            status = 400 if request.error.code == 501 else request.error.code
-            task: AppTask = RefusalTask(self, request, status, request.error.reason)
-        else:
-            task = AppTask(self, request)
+        task = RefusalTask(self, request, request.error) if request.error else AppTask(self, request)
         try:
             task.service()
         except Exception:
             log.exception("unhandled exception outside the app")
-            task.close_on_finish = True
             if not task.wrote_header:
-                task = self._answer_fault(request)
-        return task
-
-    def _answer_fault(self, request: Parser) -> AppTask:
-        task = RefusalTask(self, request, 500)
-        try:
-            task.service()
-        except Exception:
-            task.answer_alone()
+                task = RefusalTask(self, request)
+                try:
+                    task.service()
+                except Exception:
+                    task.answer_alone()
+            task.close_on_finish = True
         return task
 
     def write_soon(self, data: bytes) -> int:
@@ -137,13 +123,7 @@ class Connection:
         self._unsent = data
         return len(data)
 
-    def check_client_disconnected(self) -> bool:
-        """For waitress's task."""
-        return self._has_left()
-
     def _flush(self) -> None:
-        if not self._unsent:
-            return
         phase, left = self.phase, memoryview(self._unsent)
         self._unsent = b""
         self._enter(Phase.SENDING)
@@ -165,14 +145,14 @@ class Connection:
     def _has_left(self) -> bool:
         """Whether the client has closed the connection or its sending side: TCP shows no difference."""
         poller = select.poll()
-        poller.register(self._socket.fileno(), GONE)
+        poller.register(self._socket.fileno(), select.POLLRDHUP)
         return bool(poller.poll(0))
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self.since = self.active = monotonic()
 
-    # What the server asks and does from outside, in its own greenlet.
+    # What the server asks and does, in its own greenlet.
 
     def is_overdue(self, now: float, silence_seconds: float) -> bool:
         """Whether the client takes too long to send a request, or is silent, or does not read its answer."""
@@ -189,18 +169,11 @@ class Connection:
 
     def _unread_bytes(self) -> int:
         size = array("i", [0])
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             ioctl(self._socket.fileno(), FIONREAD, size)
         return size[0]
 
-    def cut(self) -> None:
-        """End the connection: its greenlet notices."""
-        self._shut_down(SHUT_RDWR)
-
-    def take_no_more(self) -> None:
-        """Serve nothing that has not been read yet; an answer on its way still goes out."""
-        self._shut_down(SHUT_RD)
-
-    def _shut_down(self, how: int) -> None:
-        with contextlib.suppress(OSError):  # the client has ended it
+    def shut_down(self, how: int = SHUT_RDWR) -> None:
+        """End the connection, or with SHUT_RD its reading: its greenlet notices."""
+        with suppress(OSError):  # the client has ended it
             self._socket.shutdown(how)

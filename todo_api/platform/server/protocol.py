@@ -9,11 +9,7 @@ from waitress.utilities import build_http_date
 
 from todo_api.platform.web import errors
 
-
-@lru_cache(1)
-def http_date(second: int) -> str:
-    text: str = build_http_date(second)
-    return text
+http_date = lru_cache(1)(build_http_date)
 
 
 class Parser(HTTPRequestParser):
@@ -54,19 +50,12 @@ class AppTask(WSGITask):
         """Replaces waitress's, which closes the connection after a 204 or a chunked body, spells and sorts the app's
         headers anew, and adds `Via`; this one closes it after every answer while draining.
         """
-        lines = [f"HTTP/{self.version} {self.status}"]
-        sized = not self.has_body
-        for name, value in self.response_headers:
-            sized = sized or name == "Content-Length"
-            lines.append(f"{name}: {value}")
-        connection = self.request.headers.get("CONNECTION", "").lower()
-        if (
-            self.channel.server.draining
-            or "close" in connection
-            or (self.version == "1.0" and connection != "keep-alive")
-        ):
+        lines = [f"HTTP/{self.version} {self.status}", *(f"{name}: {value}" for name, value in self.response_headers)]
+        asked = self.request.headers.get("CONNECTION", "").lower()
+        ends = "close" in asked or (self.version == "1.0" and asked != "keep-alive")
+        if ends or self.channel.server.draining:
             self.close_on_finish = True
-        if not sized:
+        if self.has_body and not any(name == "Content-Length" for name, _ in self.response_headers):
             if self.content_length is not None:
                 lines.append(f"Content-Length: {self.content_length}")
             elif self.version == "1.1":
@@ -89,7 +78,8 @@ class RefusalTask(AppTask):
     the log of every error.
     """
 
-    def __init__(self, channel: Any, refused: HTTPRequestParser, status: int, reason: str = "") -> None:
+    def __init__(self, channel: Any, refused: HTTPRequestParser, error: Any = None) -> None:
+        """`error` is waitress's; without one it is a fault of ours."""
         # In place of what may have been parsed in part, or not at all.
         request = HTTPRequestParser(channel.adj)
         request.parse_header(b"GET /. HTTP/1.1\r\n")
@@ -98,6 +88,8 @@ class RefusalTask(AppTask):
             request.headers[name] = refused.headers[name]
         super().__init__(channel, request)
         self.close_on_finish = True
+        code, reason = (error.code, error.reason) if error else (500, "")
+        status = 400 if code == 501 else code  # 501 is for a transfer coding that nobody needs
         self._error = errors.ApiError(status, errors.DETAILS.get(status, reason))
 
     def get_environment(self) -> dict[str, Any]:

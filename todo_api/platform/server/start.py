@@ -5,8 +5,8 @@ import signal
 from collections.abc import Callable
 
 from todo_api.platform import metrics
+from todo_api.platform.options import ServerOptions
 from todo_api.platform.server.listener import listen
-from todo_api.platform.server.options import ServerOptions
 from todo_api.platform.server.supervisor import STOP, Supervisor, say
 from todo_api.platform.web.app import App
 

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from todo_api.platform import metrics
+from todo_api.platform.options import ServerOptions
 from todo_api.platform.server import worker
-from todo_api.platform.server.options import ServerOptions
 from todo_api.platform.web.app import App
 
 STOP = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
 MAX_WORKERS = 4
-# A worker that lived less failed at once: its successor has to wait, twice as long each time.
+# After a worker that lived less, its successor has to wait; so has the next try after a fork that failed.
 STEADY_SECONDS = 5
-FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.1, 1
+DELAY_SECONDS = 0.5
 # After so many workers that ended before they could serve, with none that does, the service gives up.
 MAX_FAILED_STARTS = 5
 # What a stop may take on top of lame duck and drain.
@@ -58,7 +58,6 @@ class Supervisor:
         self._stopping = False
         self._cut_short = False
         self._failed_starts = 0
-        self._delay = 0.0
         self._next_start = 0.0
 
     def run(self) -> int:
@@ -77,20 +76,17 @@ class Supervisor:
                 return 1
 
     def _start_missing(self) -> None:
-        missing = set(range(self._count)) - {each.number for each in self._workers.values()}
-        wait = self._next_start - time.monotonic()
-        if missing and wait > 0:
-            signal.setitimer(signal.ITIMER_REAL, wait)
-            return
-        for number in missing:
+        for number in set(range(self._count)) - {each.number for each in self._workers.values()}:
+            if (wait := self._next_start - time.monotonic()) > 0:
+                signal.setitimer(signal.ITIMER_REAL, wait)
+                return
             self._ready[number] = 0
             try:
                 pid = os.fork()
             except OSError as error:  # no memory or no process is free now
                 say(f"worker {number} cannot start: {error.strerror}")
-                self._next_start = time.monotonic() + MAX_DELAY_SECONDS
-                signal.setitimer(signal.ITIMER_REAL, MAX_DELAY_SECONDS)
-                return
+                self._next_start = time.monotonic() + DELAY_SECONDS
+                continue
             if not pid:
                 self._work(number)
             self._workers[pid] = Worker(number, time.monotonic())
@@ -106,14 +102,9 @@ class Supervisor:
             os.close(self._lifeline_end)
             self._pin(number)
             metrics.enter_worker(self._app, number)
-            worker.serve(
-                self._app,
-                self._options,
-                self._listener,
-                self._lifeline,
-                self._connection_limit,
-                ready=partial(setitem, self._ready, number, 1),
-            )
+            ready = partial(setitem, self._ready, number, 1)
+            limit = self._connection_limit
+            worker.serve(self._app, self._options, self._listener, self._lifeline, limit, ready=ready)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -133,31 +124,20 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Take note of each child that ended; a process with id 1 gets others than workers, too."""
-        while pid_and_status := self._ended():
-            pid, status = pid_and_status
-            dead = self._workers.pop(pid, None)
-            code = os.waitstatus_to_exitcode(status)
-            if dead is None:
-                continue
-            if self._stopping:
-                # SIGTERM ends a worker that has nothing to drain yet.
-                self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
-                continue
-            say(f"worker {dead.number} (process {pid}) ended with status {code}")
-            self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
-            lived = time.monotonic() - dead.started
-            self._delay = min(2 * self._delay, MAX_DELAY_SECONDS) or FIRST_DELAY_SECONDS
-            if lived >= STEADY_SECONDS:
-                self._delay = 0.0
-            self._next_start = time.monotonic() + self._delay
-
-    @staticmethod
-    def _ended() -> tuple[int, int] | None:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return None
-        return (pid, status) if pid else None
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, code = ended[0], os.waitstatus_to_exitcode(ended[1])
+                dead = self._workers.pop(pid, None)
+                if dead is None:
+                    continue
+                if self._stopping:
+                    # SIGTERM ends a worker that has nothing to drain yet.
+                    self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
+                    continue
+                say(f"worker {dead.number} (process {pid}) ended with status {code}")
+                self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
+                if time.monotonic() < dead.started + STEADY_SECONDS:
+                    self._next_start = time.monotonic() + DELAY_SECONDS
 
     def _stop(self) -> int:
         """Let the workers drain; 0 if all did, in time. More signals change nothing."""

@@ -19,9 +19,9 @@ from gevent.socket import socket as gevent_socket
 from waitress.adjustments import Adjustments
 
 from todo_api.platform.db.engine import database
+from todo_api.platform.options import ServerOptions
 from todo_api.platform.server.connection import Connection
 from todo_api.platform.server.listener import BACKLOG, ignore_new_clients
-from todo_api.platform.server.options import ServerOptions
 from todo_api.platform.waiting import READ
 from todo_api.platform.web.app import App
 
@@ -46,21 +46,16 @@ GRACE_SECONDS = 0.2
 
 
 def serve(
-    app: App,
-    options: ServerOptions,
-    listener: socket.socket,
-    lifeline: int,
-    connection_limit: int,
-    *,
-    ready: Callable[[], None],
+    app: App, options: ServerOptions, listener: socket.socket, lifeline: int, limit: int, *, ready: Callable[[], None]
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
     logging.getLogger("waitress").setLevel(logging.CRITICAL)  # its messages name paths, and so users
     database(app).enter_worker()
-    server = Server(app, options, listener, connection_limit)
+    server = Server(app, options, listener, limit)
     app.is_draining = lambda: server.draining
     gevent.signal_handler(signal.SIGTERM, server.stop)
-    server.watch_lifeline(lifeline)
+    watcher = gevent.get_hub().loop.io(lifeline, READ)
+    watcher.start(server.stop, watcher)
     ready()
     server.run()
     database(app).pool.close()  # so that SQLite leaves one file
@@ -68,22 +63,21 @@ def serve(
 
 def connection_limit(database_connections: int) -> int:
     """The clients a worker may hold. Raises this process's limit of open files to fit, as far as it may."""
-    wanted = MAX_CONNECTIONS + 2 * database_connections + OTHER_FILES
+    others = 2 * database_connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft < wanted:
-            limit = max(soft - 2 * database_connections - OTHER_FILES, 1)
-            log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
-            return limit
-    return MAX_CONNECTIONS
+    if soft == resource.RLIM_INFINITY or soft >= MAX_CONNECTIONS + others:
+        return MAX_CONNECTIONS
+    soft = MAX_CONNECTIONS + others if hard == resource.RLIM_INFINITY else min(MAX_CONNECTIONS + others, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if (limit := max(soft - others, 1)) < MAX_CONNECTIONS:
+        log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
+    return limit
 
 
 class Server:
     """The listening socket and the connections. waitress's tasks take it for their server."""
 
-    def __init__(self, app: Any, options: ServerOptions, listener: socket.socket, connection_limit: int) -> None:
+    def __init__(self, app: App, options: ServerOptions, listener: socket.socket, connection_limit: int) -> None:
         body_bytes = 2 * options.max_body_bytes  # the app itself answers a body that is over its limit by less
         self.adj = Adjustments(
             max_request_header_size=HEADER_BYTES,
@@ -100,65 +94,53 @@ class Server:
         self.draining = False
         # Requests that may be under way at once; those of the other connections wait.
         self.places = Semaphore(options.connections + SPARE_PLACES)
+        self._options = options
         self._connections: set[Connection] = set()
         self._connection_limit = connection_limit
-        self._lame_duck_seconds = options.lame_duck_seconds
-        self._drain_seconds = options.drain_seconds
         self._stopped = Event()
         self._all_workers_stop = False
         hub = gevent.get_hub()
-        hub.threadpool_size = hub.threadpool.maxsize = options.connections + SPARE_PLACES
+        hub.threadpool.maxsize = options.connections + SPARE_PLACES
         listener.setblocking(False)
         self._listener = listener
         self._is_open = True
-        self._accepting = hub.loop.io(listener.fileno(), READ)
+        self._clients = hub.loop.io(listener.fileno(), READ)
 
-    def stop(self) -> None:
-        """Have `run` drain and return. More calls change nothing."""
-        self._stopped.set()
-
-    def watch_lifeline(self, lifeline: int) -> None:
-        """Stop as one of all workers when the other end of this pipe is closed."""
-        watcher = gevent.get_hub().loop.io(lifeline, READ)
-
-        def stop() -> None:
-            watcher.stop()
+    def stop(self, lifeline: Any = None) -> None:
+        """Have `run` drain and return; with the lifeline's watcher as one of all workers. More calls change nothing."""
+        if lifeline:
+            lifeline.stop()
             self._all_workers_stop = True
-            self.stop()
-
-        watcher.start(stop)
+        self._stopped.set()
 
     def run(self) -> None:
         """Serve until told to stop, then drain: answer what was accepted, and let nobody in for nothing."""
-        self._accepting.start(self._accept)
+        self._clients.start(self._accept)
         while not self._stopped.wait(ROUND_SECONDS):
             self._maintain()
         self.draining = True
-        self._go_on(self._lame_duck_seconds)
+        self._go_on(self._options.lame_duck_seconds)
         if self._all_workers_stop:  # else others go on accepting
             ignore_new_clients(self._listener)
             self._go_on(GRACE_SECONDS)
         self._is_open = False
-        self._accepting.stop()
+        self._clients.stop()
         for _ in range(BACKLOG):
             self._accept()  # the kernel would reset those that it has let in
         self._listener.close()
         self._go_on(GRACE_SECONDS)
-        self._go_on(self._drain_seconds - GRACE_SECONDS, while_busy=True)
+        self._go_on(self._options.drain_seconds - GRACE_SECONDS, while_busy=True)
         for connection in self._connections:
-            connection.take_no_more()  # else a write of the last moment is cut off before its answer
+            connection.shut_down(socket.SHUT_RD)  # else a write of the last moment is cut off before its answer
         self._go_on(GRACE_SECONDS, while_busy=True)
         if unanswered := self._busy():
             log.warning("stopped with %d requests unanswered", unanswered)
 
     def _go_on(self, seconds: float, *, while_busy: bool = False) -> None:
-        deadline = next_round = time.monotonic()
-        deadline += seconds
-        while (now := time.monotonic()) < deadline and (not while_busy or self._busy()):
-            gevent.sleep(min(deadline - now, SHORT_ROUND_SECONDS))
-            if now >= next_round:
-                next_round = now + ROUND_SECONDS
-                self._maintain()
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
+            gevent.sleep(min(left, SHORT_ROUND_SECONDS))
+            self._maintain()
 
     def _busy(self) -> int:
         return sum(connection.busy for connection in self._connections)
@@ -170,7 +152,7 @@ class Server:
         except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or the client has left
             return
         except OSError:  # no file descriptor is free for it
-            self._accepting.stop()
+            self._clients.stop()
             return
         for option in self.adj.socket_options:
             with contextlib.suppress(OSError):  # the client has left, as its greenlet finds out
@@ -178,12 +160,11 @@ class Server:
         connection = Connection(self, gevent_socket(client.family, client.type, fileno=client.detach()), address)
         self._connections.add(connection)
         gevent.spawn(connection.serve)
-        if self._full:  # the others wait in the kernel until one has left
-            self._accepting.stop()
+        if self._is_full():  # the others wait in the kernel until one has left
+            self._clients.stop()
         time.sleep(YIELD_SECONDS)
 
-    @property
-    def _full(self) -> bool:
+    def _is_full(self) -> bool:
         return len(self._connections) >= self._connection_limit
 
     def leave(self, connection: Connection) -> None:
@@ -191,9 +172,9 @@ class Server:
 
     def _maintain(self) -> None:
         """Cut off clients that are silent, or take too long to send a request; accept again where there is room."""
-        now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._full else SILENCE_SECONDS
+        now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._is_full() else SILENCE_SECONDS
         for connection in self._connections:
             if connection.is_overdue(now, silence):
-                connection.cut()
-        if self._is_open and not self._full and not self._accepting.active:  # type: ignore[attr-defined]
-            self._accepting.start(self._accept)
+                connection.shut_down()
+        if self._is_open and not self._is_full() and not self._clients.active:  # type: ignore[attr-defined]
+            self._clients.start(self._accept)

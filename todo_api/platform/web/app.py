@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
-from todo_api.platform.web import headers
+from todo_api.platform.web.headers import DEFAULTS
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,8 @@ def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
         def start(status: str, found: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
             given = dict(found)
-            found += [header for header in headers.DEFAULTS if header[0] not in given]
-            found += (("Vary", "Origin"), (headers.REQUEST_ID.name, request_id))
+            found += [header for header in DEFAULTS if header[0] not in given]
+            found += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule
             method = environ["REQUEST_METHOD"]
             answer = logs.Answer(

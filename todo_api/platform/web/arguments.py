@@ -8,8 +8,7 @@ from flask import Request, current_app
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from webargs.flaskparser import FlaskParser
 
-from todo_api.platform.web import errors
-from todo_api.platform.web.errors import ApiError, InvalidInput, Problem
+from todo_api.platform.web.errors import ApiError, InvalidInput, Problem, problem
 
 JSON = "application/json"
 LOCATIONS = {"path": "path", "query": "query", "json": "body"}
@@ -47,14 +46,14 @@ class ArgumentsParser(FlaskParser):
         """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
         received = read_body(req)
         if not received:
-            raise InvalidInput("body", [("", errors.MISSING)])
+            raise InvalidInput("body", [("", problem("missing"))])
         try:
             # ValueError is also an integer past Python's limit of digits, RecursionError nesting past its stack.
             body = _json.decode(received.decode())
         except (ValueError, RecursionError):
-            raise InvalidInput("body", [("", errors.JSON_INVALID)]) from None
+            raise InvalidInput("body", [("", problem("json_invalid"))]) from None
         if not isinstance(body, dict):
-            raise InvalidInput("body", [("", errors.MISSING if body is None else errors.OBJECT_TYPE)])
+            raise InvalidInput("body", [("", problem("missing" if body is None else "model_attributes_type"))])
         return body
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **options: Any) -> NoReturn:

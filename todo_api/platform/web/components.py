@@ -1,29 +1,14 @@
-"""The document's components for errors: their schemas, and the answers that operations share."""
+"""What the document says of answers: the schemas of errors, and the errors that operations share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 
-from todo_api.platform.web import errors
+from todo_api.platform.logs import REQUEST_ID_HEADER
 from todo_api.platform.web.arguments import JSON
-from todo_api.platform.web.headers import REQUEST_ID, RETRY_AFTER
-
-# The vocabulary, as the guide and the document list it.
-PROBLEMS = (
-    errors.MISSING,
-    errors.STRING_TYPE,
-    errors.STRING_UNICODE,
-    errors.too_short(1),
-    errors.too_long(1),
-    errors.pattern_mismatch(""),
-    errors.BOOL_TYPE,
-    errors.INT_PARSING,
-    errors.too_small(1),
-    errors.too_large(1),
-    errors.JSON_INVALID,
-    errors.OBJECT_TYPE,
-)
+from todo_api.platform.web.errors import DETAILS, MESSAGES
+from todo_api.platform.web.headers import RETRY_AFTER
 
 
 class ApiErrorSchema(Schema):
@@ -38,21 +23,11 @@ class ApiErrorSchema(Schema):
 class ProblemSchema(Schema):
     """What is wrong with one field."""
 
-    field = fields.String(
-        required=True,
-        metadata={
-            "description": "Where: `path`, `query` or `body`, and the name in it; `body` alone for the whole body.",
-            "examples": ["body.title"],
-        },
-    )
+    _where = "Where: `path`, `query` or `body`, and the name in it; `body` alone for the whole body."
+    field = fields.String(required=True, metadata={"description": _where, "examples": ["body.title"]})
     message = fields.String(required=True, metadata={"description": "What is wrong, for people."})
-    type = fields.String(
-        required=True,
-        metadata={
-            "description": "What is wrong, for programs: one of a fixed vocabulary.",
-            "enum": [problem.type for problem in PROBLEMS],
-        },
-    )
+    _type = "What is wrong, for programs: one of a fixed vocabulary."
+    type = fields.String(required=True, metadata={"description": _type, "enum": list(MESSAGES)})
 
 
 class ValidationErrorSchema(Schema):
@@ -72,12 +47,10 @@ def examples(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def described(description: str, schema: Any = None, headers: Sequence[str] = (), **content: Any) -> dict[str, Any]:
     """An answer as OpenAPI has it; every answer carries the request's id."""
-    answer: dict[str, Any] = {
-        "description": description,
-        "headers": {name: name for name in (*headers, REQUEST_ID.name)},
-    }
-    if links := content.pop("links", None):
-        answer["links"] = links
+    names = {name: name for name in (*headers, REQUEST_ID_HEADER)}
+    answer: dict[str, Any] = {"description": description, "headers": names}
+    if "links" in content:
+        answer["links"] = content.pop("links")
     if schema is not None:
         answer["content"] = {JSON: {"schema": schema, **content}}
     return answer
@@ -93,15 +66,13 @@ class ErrorAnswer(NamedTuple):
     headers: Sequence[str] = ()
 
     def documented(self) -> dict[str, Any]:
-        details = self.details or {errors.DETAILS[self.status]: errors.DETAILS[self.status]}
+        details = self.details or {DETAILS[self.status]: DETAILS[self.status]}
         values = {summary: {"detail": text, "status_code": self.status} for summary, text in details.items()}
         return described(self.description, ApiErrorSchema, self.headers, examples=examples(values))
 
 
 BAD_REQUEST = ErrorAnswer(400, "BadRequest", "Malformed HTTP, such as two different `Content-Length`s.")
-CONTENT_TOO_LARGE = ErrorAnswer(
-    413, "ContentTooLarge", "The body is larger than this server takes: 1 MiB unless configured."
-)
+CONTENT_TOO_LARGE = ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes: by default 1 MiB.")
 UNSUPPORTED_TYPE = ErrorAnswer(
     415, "UnsupportedMediaType", "The body is not declared as `application/json`, or it has a `Content-Encoding`."
 )
@@ -110,6 +81,6 @@ UNAVAILABLE = ErrorAnswer(
     503,
     "ServiceUnavailable",
     "The database, or the keys to verify tokens, cannot be reached. A write may have happened all the same.",
-    headers=[RETRY_AFTER.name],
+    headers=[RETRY_AFTER],
 )
 ERRORS = (BAD_REQUEST, CONTENT_TOO_LARGE, UNSUPPORTED_TYPE, FAULT, UNAVAILABLE)

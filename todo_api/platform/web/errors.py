@@ -17,49 +17,35 @@ DETAILS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+# The vocabulary of failed validations: each `type`, which clients switch on, with its message for people.
+MESSAGES = {
+    "missing": "Field required",
+    "string_type": "Input should be a valid string",
+    "string_unicode": "String should not contain U+0000 or a lone surrogate",
+    "string_too_short": "String should have at least {}",
+    "string_too_long": "String should have at most {}",
+    "string_pattern_mismatch": "Input should be {}",
+    "bool_type": "Input should be a valid boolean",
+    "int_parsing": "Input should be a valid integer, unable to parse string as an integer",
+    "greater_than_equal": "Input should be greater than or equal to {}",
+    "less_than_equal": "Input should be less than or equal to {}",
+    "json_invalid": "JSON decode error",
+    "model_attributes_type": "Input should be a valid object",
+}
 RETRY_AFTER_SECONDS = 1
 # Key in the WSGI environment: the error for which the server refused a request before the app saw it.
 REFUSED = "todo_api.refused"
 
 
 class Problem(NamedTuple):
-    """What is wrong with one value: a `type` that clients switch on, and a message for people."""
+    """What is wrong with one value."""
 
     type: str
     message: str
 
 
-def _characters(number: int) -> str:
-    return f"{number} character{'' if number == 1 else 's'}"
-
-
-MISSING = Problem("missing", "Field required")
-STRING_TYPE = Problem("string_type", "Input should be a valid string")
-STRING_UNICODE = Problem("string_unicode", "String should not contain U+0000 or a lone surrogate")
-BOOL_TYPE = Problem("bool_type", "Input should be a valid boolean")
-INT_PARSING = Problem("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
-JSON_INVALID = Problem("json_invalid", "JSON decode error")
-OBJECT_TYPE = Problem("model_attributes_type", "Input should be a valid object")
-
-
-def too_short(minimum: int) -> Problem:
-    return Problem("string_too_short", f"String should have at least {_characters(minimum)}")
-
-
-def too_long(maximum: int) -> Problem:
-    return Problem("string_too_long", f"String should have at most {_characters(maximum)}")
-
-
-def too_small(minimum: int) -> Problem:
-    return Problem("greater_than_equal", f"Input should be greater than or equal to {minimum}")
-
-
-def too_large(maximum: int) -> Problem:
-    return Problem("less_than_equal", f"Input should be less than or equal to {maximum}")
-
-
-def pattern_mismatch(allowed: str) -> Problem:
-    return Problem("string_pattern_mismatch", f"Input should be {allowed}")
+def problem(type_: str, *values: object) -> Problem:
+    return Problem(type_, MESSAGES[type_].format(*values))
 
 
 class ApiError(HTTPException):
@@ -81,8 +67,8 @@ class InvalidInput(ApiError):
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, "Validation error")
         self.errors = [
-            {"field": f"{location}.{name}" if name else location, "message": problem.message, "type": problem.type}
-            for name, problem in problems
+            {"field": f"{location}.{name}" if name else location, "message": found.message, "type": found.type}
+            for name, found in problems
         ]
 
 
@@ -100,10 +86,8 @@ def error_response(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InvalidInput):
         body = orjson.dumps({"detail": error.detail, "errors": error.errors})
-    elif isinstance(error, ApiError):
-        body = error_body(status, error.detail)
     else:
-        body = error_body(status, DETAILS.get(status, error.name))
+        body = error_body(status, error.detail if isinstance(error, ApiError) else DETAILS.get(status, error.name))
     response = Response(body, status, mimetype="application/json")
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response

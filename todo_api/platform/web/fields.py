@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from todo_api.platform.web import errors
+from todo_api.platform.web.errors import problem
 
 # U+0000 and lone surrogates, which no database stores.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -15,6 +15,10 @@ STORABLE_PATTERN = r"^[^\u0000]*$"
 MAX_DIGITS = 20
 
 
+def invalid(type_: str, *values: object) -> ValidationError:
+    return ValidationError([problem(type_, *values)])
+
+
 def parse_integer(text: str) -> int:
     """An integer in ASCII digits, of any length. Cut after 20 digits, which leaves it out of every range.
 
@@ -22,7 +26,7 @@ def parse_integer(text: str) -> int:
     """
     match = re.fullmatch("(-?)0*([0-9]+)", text)
     if not match:
-        raise ValidationError([errors.INT_PARSING])
+        raise invalid("int_parsing")
     return int(match[1] + match[2][:MAX_DIGITS])
 
 
@@ -31,10 +35,14 @@ class Length(validate.Length):
 
     def __call__(self, value: Any) -> Any:
         if self.min is not None and len(value) < self.min:
-            raise ValidationError([errors.too_short(self.min)])
+            raise invalid("string_too_short", _characters(self.min))
         if self.max is not None and len(value) > self.max:
-            raise ValidationError([errors.too_long(self.max)])
+            raise invalid("string_too_long", _characters(self.max))
         return value
+
+
+def _characters(number: int) -> str:
+    return f"{number} character{'' if number == 1 else 's'}"
 
 
 class Range(validate.Range):
@@ -42,33 +50,33 @@ class Range(validate.Range):
 
     def __call__(self, value: Any) -> Any:
         if self.min is not None and value < self.min:
-            raise ValidationError([errors.too_small(self.min)])
+            raise invalid("greater_than_equal", self.min)
         if self.max is not None and value > self.max:
-            raise ValidationError([errors.too_large(self.max)])
+            raise invalid("less_than_equal", self.max)
         return value
 
 
 class Text(fields.String):
     """A string that a database can store."""
 
-    default_error_messages = {"required": [errors.MISSING], "null": [errors.STRING_TYPE]}
+    default_error_messages = {"required": [problem("missing")], "null": [problem("string_type")]}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
-            raise ValidationError([errors.STRING_TYPE])
+            raise invalid("string_type")
         if UNSTORABLE.search(value):
-            raise ValidationError([errors.STRING_UNICODE])
+            raise invalid("string_unicode")
         return value
 
 
 class Flag(fields.Boolean):
     """`true` or `false`, and nothing that merely looks like it."""
 
-    default_error_messages = {"required": [errors.MISSING], "null": [errors.BOOL_TYPE]}
+    default_error_messages = {"required": [problem("missing")], "null": [problem("bool_type")]}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError([errors.BOOL_TYPE])
+            raise invalid("bool_type")
         return value
 
 

@@ -1,63 +1,77 @@
-"""The headers that the API uses: name, text for the document, and what pages of other origins may send and read."""
+"""The headers that the API uses: names, texts for the document, and what pages of other origins may send and read."""
 
-from typing import Any, NamedTuple
+import re
+from collections.abc import Sequence
+from typing import Any
 
-from todo_api.platform import logs
+from flask import Flask, Response, request
+from flask_cors import CORS
+
+from todo_api.platform.logs import REQUEST_ID, REQUEST_ID_HEADER
 from todo_api.platform.web.errors import RETRY_AFTER_SECONDS
 
+LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE = "Link", "Location", "Retry-After", "WWW-Authenticate"
 
-class Header(NamedTuple):
-    """A header of answers, as the document describes it."""
-
-    name: str
-    description: str
-    schema: dict[str, Any]
-    example: object
-    required: bool = True
-
-    def documented(self) -> dict[str, Any]:
-        fields = {"description": self.description, "schema": self.schema, "example": self.example}
-        return {**fields, "required": True} if self.required else fields
-
-
-REQUEST_ID = Header(
-    logs.REQUEST_ID_HEADER,
-    "Names this request in the server's log: the id sent with the request if it is well-formed, else a new one.",
-    {"type": "string", "pattern": f"^{logs.REQUEST_ID.pattern}$"},
-    "7f3c2a9be1d04c58a6b0d2e4f8091a3c",
-)
-LINK = Header(
-    "Link",
-    'Where the next page is, as a relative reference with `rel="next"`; absent on the last page.',
-    {"type": "string", "pattern": '^<[^>]+>; rel="next"$'},
-    '</api/alice/things?limit=2&cursor=1768557600123456_41>; rel="next"',
-    required=False,
-)
-LOCATION = Header(
-    "Location",
-    "Where the new resource is, as a relative reference.",
-    {"type": "string", "format": "uri-reference"},
-    "/api/alice/things/42",
-)
-WWW_AUTHENTICATE = Header(
-    "WWW-Authenticate",
-    'RFC 6750: the scheme alone where no token came, else with `error="invalid_token"`.',
-    {"type": "string", "pattern": "^Bearer( .*)?$"},
-    'Bearer error="invalid_token", error_description="Token has expired"',
-)
-RETRY_AFTER = Header(
-    "Retry-After",
-    "Seconds to wait before trying again.",
-    {"type": "integer", "minimum": 0},
-    RETRY_AFTER_SECONDS,
-)
-
-# What pages of allowed origins may read of an answer, and send with a request.
-HEADERS = (REQUEST_ID, LINK, LOCATION, WWW_AUTHENTICATE, RETRY_AFTER)
-REQUEST_HEADERS = ("Authorization", "Content-Type", logs.REQUEST_ID_HEADER)
+# Of answers, as OpenAPI describes them; pages of allowed origins may read these.
+HEADERS: dict[str, dict[str, Any]] = {
+    REQUEST_ID_HEADER: {
+        "description": "Names this request in the server's log: the id sent with it where that is well-formed.",
+        "required": True,
+        "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"},
+        "example": "7f3c2a9be1d04c58a6b0d2e4f8091a3c",
+    },
+    LINK: {
+        "description": 'Where the next page is, as a relative reference with `rel="next"`; absent on the last page.',
+        "schema": {"type": "string", "pattern": '^<[^>]+>; rel="next"$'},
+    },
+    LOCATION: {
+        "description": "Where the new resource is, as a relative reference.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    WWW_AUTHENTICATE: {
+        "description": 'RFC 6750: the scheme alone where no token came, else with `error="invalid_token"`.',
+        "required": True,
+        "schema": {"type": "string", "pattern": "^Bearer( .*)?$"},
+        "example": 'Bearer error="invalid_token", error_description="Token has expired"',
+    },
+    RETRY_AFTER: {
+        "description": "Seconds to wait before trying again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+        "example": RETRY_AFTER_SECONDS,
+    },
+}
+# Of requests; pages of allowed origins may send these.
+REQUEST_HEADERS = ("Authorization", "Content-Type", REQUEST_ID_HEADER)
 # What every answer carries, unless a page sets its own.
 DEFAULTS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
 )
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# How long a browser remembers what a preflight allowed.
+PREFLIGHT_SECONDS = 600
+
+
+def allow_origins(app: Flask, origins: Sequence[str]) -> None:
+    """Let pages of exactly these origins call, with credentials."""
+    CORS(
+        app,
+        # Anchored patterns: flask-cors takes an origin with a bracket for a pattern.
+        origins=[re.compile(re.escape(origin) + r"\Z") for origin in origins],
+        methods=METHODS,
+        allow_headers=list(REQUEST_HEADERS),
+        expose_headers=list(HEADERS),
+        supports_credentials=True,
+        vary_header=False,  # every answer has it
+        max_age=PREFLIGHT_SECONDS,
+    )
+    *others, add_headers = app.after_request_funcs[None]
+
+    def add_headers_for_pages(response: Response) -> Response:
+        # Only a page's request brings an Origin; flask-cors would spend a tenth of every other request on it.
+        return add_headers(response) if "HTTP_ORIGIN" in request.environ else response  # type: ignore[return-value]
+
+    app.after_request_funcs[None] = [*others, add_headers_for_pages]

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import flask_smorest
@@ -17,19 +16,8 @@ from werkzeug.exceptions import HTTPException
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.errors import error_response, unavailable
-from todo_api.platform.web.headers import Header
 
 BEARER = "bearerAuth"
-
-
-@dataclass(frozen=True)
-class Document:
-    """The texts that only the product can know. `errors` and `headers` become components."""
-
-    info: Mapping[str, Any]
-    token: str
-    errors: Sequence[ErrorAnswer]
-    headers: Sequence[Header]
 
 
 class PathsPlugin(FlaskPlugin):
@@ -60,25 +48,26 @@ class Api(flask_smorest.Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
     ERROR_SCHEMA = ApiErrorSchema
 
-    def __init__(self, app: Flask, document: Document) -> None:
-        app.config["API_TITLE"] = document.info["title"]
-        app.config["API_VERSION"] = document.info["version"]
+    def __init__(
+        self, app: Flask, info: Mapping[str, Any], token: str, errors: Sequence[ErrorAnswer], headers: Mapping[str, Any]
+    ) -> None:
+        """`info` is OpenAPI's, `token` describes the bearer token; `errors` and `headers` become components."""
+        app.config["API_TITLE"], app.config["API_VERSION"] = info["title"], info["version"]
         app.config["OPENAPI_VERSION"] = "3.1.0"
-        app.config["API_SPEC_OPTIONS"] = {
-            "info": document.info,
-            "servers": [{"url": "/", "description": "The server that this document comes from"}],
-        }
-        super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
-        del self.spec.components.schemas["PaginationMetadata"]  # flask-smorest's own, for numbered pages
-        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": document.token}
-        self.spec.components.security_scheme(BEARER, scheme)
-        for header in document.headers:
-            self.spec.components.header(header.name, header.documented())
-        for error in document.errors:
-            self.spec.components.response(error.name, error.documented())
-        app.register_error_handler(Unavailable, lambda error: error_response(unavailable()))
+        servers = [{"url": "/", "description": "The server that this document comes from"}]
+        app.config["API_SPEC_OPTIONS"] = {"info": info, "servers": servers}
         # Debug and test mode would otherwise let a fault through to the server.
         app.config["PROPAGATE_EXCEPTIONS"] = False
+        super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
+        components = self.spec.components
+        del components.schemas["PaginationMetadata"]  # flask-smorest's own, for numbered pages
+        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": token}
+        components.security_scheme(BEARER, scheme)
+        for name, header in headers.items():
+            components.header(name, header)
+        for error in errors:
+            components.response(error.name, error.documented())
+        app.register_error_handler(Unavailable, lambda error: error_response(unavailable()))
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return error_response(error)

@@ -1,12 +1,15 @@
-"""Answers in JSON, and with no body."""
+"""Answers: JSON from bytes, and the parts of a paged list."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-from flask import Response
+from flask import Response, request
 from werkzeug.datastructures import Headers
 
 from todo_api.platform.web.arguments import JSON
+
+Row = TypeVar("Row")
 
 
 class JSONResponse(Response):
@@ -24,3 +27,17 @@ def no_content() -> Response:
     response = Response(status=204)
     del response.headers["Content-Type"]
     return response
+
+
+def page_of(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
+    """The rows of a page, and whether there are more behind it; `rows` are those, read up to `limit` + 1."""
+    return rows[:limit], len(rows) > limit
+
+
+def link_to_next(path: str, repeated: Sequence[str], **position: object) -> str:
+    """The value of `Link` (RFC 8288), relative to the server, so that no `Host` counts.
+
+    Those of the current query's parameters that are `repeated` stay as they were sent, the last of duplicates.
+    """
+    query = {name: request.args.getlist(name)[-1] for name in repeated if name in request.args}
+    return f'<{path}?{urlencode({**query, **position})}>; rel="next"'
