@@ -43,10 +43,10 @@ def empty(app: Flask) -> None:
     """Take all tasks out of its database; the next id is 1 again."""
     with app.app_context(), db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("TRUNCATE tasks RESTART IDENTITY"))
+            connection.execute(text("TRUNCATE tasks, task_counters, task_tombstones RESTART IDENTITY"))
         else:
-            connection.execute(text("DELETE FROM tasks"))
-            connection.execute(text("DELETE FROM sqlite_sequence"))
+            for table in ("tasks", "task_tombstones", "task_counters", "sqlite_sequence"):
+                connection.execute(text(f"DELETE FROM {table}"))
 
 
 def assert_error(response: TestResponse, status: int, detail: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from todo_api.auth import user_id
 from todo_api.auth.tokens import token_cache
@@ -34,13 +34,13 @@ FORBIDDEN = ErrorAnswer(
 
 
 class UserBlueprint(Blueprint):
-    """Resources of one user, at `/api/<user_id>/` and its name; open to that user's tokens alone."""
+    """Resources of one user, at `/api/<user_id>/` and the path; open to that user's tokens alone."""
 
     ERRORS = (BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, FAULT, UNAVAILABLE)
     SECURITY = ({BEARER: ()},)
 
-    def __init__(self, name: str, import_name: str, **options: Any) -> None:
-        super().__init__(name, import_name, url_prefix=f"/api/<user_id>/{name}", **options)
+    def __init__(self, name: str, import_name: str, *, path: str, **options: Any) -> None:
+        super().__init__(name, import_name, url_prefix=f"/api/<user_id>/{path}", **options)
         self.before_request(authorize)
 
     def route(self, rule: str, **options: Any) -> Decorator:
@@ -56,5 +56,7 @@ def authorize() -> None:
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise ApiError(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE: "Bearer"})
-    if token_cache(current_app).user_id(token) != (request.view_args or {}).get("user_id"):
+    verified = token_cache(current_app).verified(token)
+    if verified.user_id != (request.view_args or {}).get("user_id"):
         raise ApiError(403, ACCESS_DENIED)
+    g.token_expires = verified.expires

@@ -31,6 +31,7 @@ class Verified(NamedTuple):
     user_id: str
     not_before: float
     until: float
+    expires: int  # as the token says, without leeway
 
 
 class Verifier(Protocol):
@@ -85,7 +86,8 @@ class Claims:
         except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
             refuse_invalid(next((reason for kind, reason in REASONS if isinstance(error, kind)), "malformed token"))
         not_before = [_number(claims, name) - self._leeway for name in ("nbf", "iat") if name in claims]
-        return Verified(self._user_id(claims), max(not_before, default=0), _number(claims, "exp") + self._leeway)
+        expires = _number(claims, "exp")
+        return Verified(self._user_id(claims), max(not_before, default=0), expires + self._leeway, expires)
 
     def _check_header(self, header: Header) -> None:
         if header.get("alg") not in self._algorithms:

@@ -27,12 +27,12 @@ class TokenCache:
         self._verified: dict[str, Verified] = {}
         self._lock = threading.Lock()
 
-    def user_id(self, token: str) -> str:
-        """The token's user. Raises ApiError; `exp` and `nbf` hold on every call."""
+    def verified(self, token: str) -> Verified:
+        """What the token says. Raises ApiError; `exp` and `nbf` hold on every call."""
         verified = self._verified.get(token)
         if verified is None or not verified.not_before <= time.time() < verified.until:
             verified = self._verify(token)
-        return verified.user_id
+        return verified
 
     def _verify(self, token: str) -> Verified:
         cache = self._verified  # before the keys are looked at: what old ones have verified must not outlive them

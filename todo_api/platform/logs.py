@@ -31,7 +31,10 @@ def request_id(environ: dict[str, Any]) -> str:
 
 
 class Answer(NamedTuple):
-    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
+    """A request and how it was answered. `route` is the path's template: the path itself names a user.
+
+    `waited` are the seconds for which the request was parked, `seconds` those that it took otherwise.
+    """
 
     request_id: str
     method: str
@@ -39,6 +42,7 @@ class Answer(NamedTuple):
     status: int
     seconds: float
     size: int
+    waited: float
 
 
 def write_line(answer: Answer) -> None:
@@ -53,6 +57,7 @@ def write_line(answer: Answer) -> None:
             "status": answer.status,
             "duration_ms": round(answer.seconds * 1000, 2),
             "bytes": answer.size,
+            **({"waited_ms": round(answer.waited * 1000)} if answer.waited else {}),
         }
     )
 

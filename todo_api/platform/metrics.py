@@ -35,6 +35,14 @@ class Count(NamedTuple):
     values: Mapping[str, int]
 
 
+class Level(NamedTuple):
+    """A number that goes up and down elsewhere: `observe_by` is given what to call with each new value."""
+
+    name: str
+    help: str
+    observe_by: Callable[[Callable[[int], object]], object]
+
+
 def prepare() -> None:
     """Make the folder that the workers share: in the parent, right before the first fork. It goes with the parent."""
     # prometheus-client reads it when it is imported.
@@ -65,9 +73,11 @@ def enter_worker(app: Flask, number: int) -> None:
         app.extensions[__name__].begin()
 
 
-def open_to(app: Flask, token: str, prefix: str, counts: Sequence[Count]) -> Callable[[Answer], None]:
+def open_to(
+    app: Flask, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]
+) -> Callable[[Answer], None]:
     """Open `/metrics` to this token; what has to be called with each answer. `prefix` begins every name."""
-    metrics = app.extensions[__name__] = Metrics(app, prefix, counts)
+    metrics = app.extensions[__name__] = Metrics(app, prefix, counts, levels)
     if not _process_name:
         metrics.begin()
     expected = token.encode()
@@ -86,7 +96,7 @@ def open_to(app: Flask, token: str, prefix: str, counts: Sequence[Count]) -> Cal
 class Metrics:
     """The numbers of this process."""
 
-    def __init__(self, app: Flask, prefix: str, counts: Sequence[Count]) -> None:
+    def __init__(self, app: Flask, prefix: str, counts: Sequence[Count], levels: Sequence[Level]) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._pool = database(app).pool
@@ -102,6 +112,8 @@ class Metrics:
         self._in_flight = gauge("requests_in_flight", "Requests being answered.")
         self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
+        for level in levels:
+            level.observe_by(gauge(level.name, level.help).set)
         # Each count's children by their outcome, with the values that they know already.
         self._counts: list[tuple[Mapping[str, int], dict[str, Any], dict[str, int]]] = []
         for name, text, values in counts:

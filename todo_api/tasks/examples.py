@@ -6,17 +6,21 @@ from todo_api.platform.web import headers
 
 CREATED_AT = "2026-01-16T10:00:00.123456Z"
 UPDATED_AT = "2026-01-16T17:30:00.654321Z"
+REVISION = 1768557600123
 TASK = {
     "id": 1,
+    "key": "0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911",
     "user_id": "alice",
     "title": "Buy milk",
     "description": "Two litres",
     "completed": False,
     "created_at": CREATED_AT,
     "updated_at": CREATED_AT,
+    "revision": REVISION,
 }
-COMPLETED_TASK = {**TASK, "completed": True, "updated_at": UPDATED_AT}
-TASKS = [{**TASK, "id": 2, "title": "Bake bread", "description": None}, TASK]
+COMPLETED_TASK = {**TASK, "completed": True, "updated_at": UPDATED_AT, "revision": 1768584600654}
+TASKS = [{**TASK, "id": 2, "key": "2", "title": "Bake bread", "description": None}, TASK]
+TOMBSTONE = {"id": 1, "key": TASK["key"], "deleted": True, "deleted_at": UPDATED_AT, "revision": 1768584600654}
 LINK_TO_NEXT = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
 HEADERS = {
     **headers.HEADERS,
@@ -26,12 +30,34 @@ HEADERS = {
 
 CREATE = {
     "A title is enough": {"title": "Buy milk"},
-    "Everything": {"title": "Buy milk", "description": "Two litres", "completed": False},
+    "Everything": {"key": TASK["key"], "title": "Buy milk", "description": "Two litres", "completed": False},
 }
 UPDATE = {
     "Rename": {"title": "Buy oat milk"},
     "Complete": {"completed": True},
     "Clear the description": {"description": None},
+}
+CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": 1768584600654, "has_more": False}
+BATCH = {
+    "Create, edit, delete": {
+        "operations": [
+            {"op": "put", "key": TASK["key"], "data": {"title": "Buy milk"}, "if_match": 0},
+            {
+                "op": "put",
+                "key": "17",
+                "data": {"title": "Buy oat milk", "completed": False},
+                "base": {"title": "Buy milk", "completed": False},
+            },
+            {"op": "delete", "key": "18"},
+        ]
+    }
+}
+BATCH_RESULTS = {
+    "results": [
+        {"status": 201, "task": {**TASK, "description": None}},
+        {"status": 412, "task": {**TASK, "id": 17, "key": "17"}, "detail": "Task with key 17 has changed"},
+        {"status": 204, "task": None},
+    ]
 }
 
 
@@ -77,5 +103,18 @@ INVALID_UPDATE = {
     "Too long": _invalid(
         ("body.title", "string_too_long", "String should have at most 200 characters"),
         ("body.description", "string_too_long", "String should have at most 1000 characters"),
+    ),
+}
+INVALID_CHANGES = {
+    "Several at once": _invalid(
+        ("query.since", "greater_than_equal", "Input should be greater than or equal to 0"),
+        ("query.wait", "less_than_equal", "Input should be less than or equal to 25"),
+    )
+}
+INVALID_BATCH = {
+    **_NOT_JSON,
+    "No operations": _invalid(("body.operations", "missing", "Field required")),
+    "Too many": _invalid(
+        ("body.operations", "too_long", "List should have at most 100 items after validation, not 101"),
     ),
 }

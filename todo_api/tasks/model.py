@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from todo_api.auth.user_id import MAX_LENGTH as USER_ID_LENGTH
 from todo_api.platform.db.engine import Base
 from todo_api.platform.db.types import UTCDateTime
 
+KEY_LENGTH = 64
 TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 1000
 MAX_ID = 2**63 - 1
@@ -23,12 +24,16 @@ class Task(Base):
 
     # SQLite counts up by itself only in an INTEGER key.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True)
+    # Chosen by the client; a task without one has its id, as text, for a key.
+    key: Mapped[str | None] = mapped_column(String(KEY_LENGTH))
     user_id: Mapped[str] = mapped_column(String(USER_ID_LENGTH))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     description: Mapped[str | None] = mapped_column(String(DESCRIPTION_LENGTH))
     completed: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Triggers see to it (see the migration); a task from before there were any has its id for a revision.
+    revision: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint(f"length(user_id) BETWEEN 1 AND {USER_ID_LENGTH}", name="tasks_user_id_length"),
@@ -40,6 +45,42 @@ class Task(Base):
         # and filters, however many of the user's tasks that skips.
         Index("ix_tasks_pending", *ORDER, postgresql_where=text("NOT completed"), sqlite_where=text("completed = 0")),
         Index("ix_tasks_completed", *ORDER, postgresql_where=text("completed"), sqlite_where=text("completed = 1")),
+        Index(
+            "ix_tasks_key",
+            *("user_id", "key"),
+            unique=True,
+            postgresql_where=text("key IS NOT NULL"),
+            sqlite_where=text("key IS NOT NULL"),
+        ),
+        # The feed of changes.
+        Index("ix_tasks_revision", "user_id", func.coalesce(revision, id)),
         # Without it SQLite gives the id of a deleted last row again.
         {"sqlite_autoincrement": True},
+    )
+
+
+class Counter(Base):
+    """A user's last revision, and up to which revision tombstones may be purged (`horizon`)."""
+
+    __tablename__ = "task_counters"
+
+    user_id: Mapped[str] = mapped_column(String(USER_ID_LENGTH), primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger)
+    horizon: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class Tombstone(Base):
+    """What is left of a deleted task, until it is purged."""
+
+    __tablename__ = "task_tombstones"
+
+    user_id: Mapped[str] = mapped_column(String(USER_ID_LENGTH), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(KEY_LENGTH))
+    revision: Mapped[int] = mapped_column(BigInteger)
+    deleted_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    __table_args__ = (
+        Index("ix_task_tombstones_key", "user_id", "key"),
+        Index("ix_task_tombstones_revision", "user_id", "revision"),
     )

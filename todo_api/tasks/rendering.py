@@ -7,32 +7,42 @@ from typing import Any
 import orjson
 
 from todo_api.platform.db.statements import Row
+from todo_api.platform.web.errors import JSON_OPTIONS
+
+
+def render(value: object) -> bytes:
+    return orjson.dumps(value, option=JSON_OPTIONS)
 
 
 def task_json(user_id: str, row: Row) -> bytes:
-    return _render(_as_dict(user_id, row))
+    return render(task_dict(user_id, row))
 
 
 def tasks_json(user_id: str, rows: Sequence[Row]) -> bytes:
-    return _render([_as_dict(user_id, row) for row in rows])
+    return render([task_dict(user_id, row) for row in rows])
 
 
-def _render(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
-
-
-def _as_dict(user_id: str, row: Row) -> dict[str, Any]:
+def task_dict(user_id: str, row: Row) -> dict[str, Any]:
     """A row (`store.COLUMNS`) as `TaskSchema` dumps it. Spelt out: going through names takes twice the time."""
-    task_id, title, description, completed, created_at, updated_at = row
+    task_id, key, title, description, completed, created_at, updated_at, revision = row
     return {
         "id": task_id,
+        "key": key or str(task_id),
         "user_id": user_id,
         "title": title,
         "description": description,
         "completed": completed,
         "created_at": created_at if created_at.microsecond else _whole_second(created_at),
         "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),
+        "revision": revision or task_id,
     }
+
+
+def tombstone_dict(row: Row) -> dict[str, Any]:
+    """A tombstone (id, key, revision, deleted_at) as `TombstoneSchema` dumps it."""
+    task_id, key, revision, deleted_at = row
+    at = deleted_at if deleted_at.microsecond else _whole_second(deleted_at)
+    return {"id": task_id, "key": key, "deleted": True, "deleted_at": at, "revision": revision}
 
 
 def _whole_second(time: datetime) -> str:

@@ -1,15 +1,18 @@
-"""What is asked of the database: each operation on tasks is one statement, for one user.
+"""What is asked of the database about single tasks: each operation is one statement, for one user.
 
 Statements are built once for each shape (which fields an update sets, which list it is) and compiled on first use.
+Triggers give each change its revision (see the migration). On PostgreSQL a write first locks its user's counter, in the
+same round trip: so what it decides on is not changed meanwhile, and writes cannot wait for each other in a circle.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Executable,
     Insert,
     Select,
@@ -17,27 +20,49 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
+    func,
     insert,
     literal,
     select,
+    text,
     tuple_,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
+from todo_api.platform.db.arrays import any_of
+from todo_api.platform.db.availability import RolledBack
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import MICROSECOND, UTCDateTime
-from todo_api.tasks.model import MAX_ID, Task
+from todo_api.tasks.model import MAX_ID, Task, Tombstone
+from todo_api.tasks.waiting import watch
 
 # What rows hold, in this order: everything but `user_id`, which the caller already knows.
 COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
 NAMES = [column.name for column in COLUMNS]
-_ID, _CREATED_AT = NAMES.index("id"), NAMES.index("created_at")
+_ID, _CREATED_AT, _REVISION = NAMES.index("id"), NAMES.index("created_at"), NAMES.index("revision")
+# A task from before revisions has its id for one.
+REVISION = func.coalesce(Task.revision, Task.id)
 
-_mine = Task.user_id == bindparam("user_id")
+Result = TypeVar("Result")
+
+_mine = Task.user_id == bindparam("owner")
 _this = (_mine, Task.id == bindparam("task_id"))
 _get = select(*COLUMNS).where(*_this)
-_delete = delete(Task).where(*_this).returning(Task.id)
+_get_by_key = select(*COLUMNS).where(_mine, Task.key == bindparam("key"))
+_get_tombstone = (
+    select(Tombstone.id, Tombstone.key, Tombstone.revision, Tombstone.deleted_at)
+    .where(Tombstone.user_id == bindparam("owner"), Tombstone.key == bindparam("key"))
+    .order_by(Tombstone.revision.desc())
+    .limit(1)
+)
+LOCK = text("SELECT 1 FROM task_counters WHERE user_id = :owner FOR UPDATE")
+# For what may be a user's first task: a row that is not there cannot be locked.
+MAKE_COUNTER = text("INSERT INTO task_counters (user_id, revision) VALUES (:owner, 0) ON CONFLICT DO NOTHING")
+_LOCK_NEW = text(f"{MAKE_COUNTER.text}; {LOCK.text}")
 
 
 class Position(NamedTuple):
@@ -56,8 +81,31 @@ def id_of(row: Row) -> int:
     return task_id
 
 
+def revision_of(row: Row) -> int:
+    return row[_REVISION] or id_of(row)
+
+
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+class _next_revision(ColumnElement[int]):
+    """What a write sets `revision` to. PostgreSQL's trigger takes the next; SQLite's comes too late to be returned."""
+
+    inherit_cache = True
+    owner: BindParameter[str] = bindparam("owner")
+
+
+@compiles(_next_revision)
+def _taken_by_trigger(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
+    return "NULL"
+
+
+@compiles(_next_revision, "sqlite")
+def _taken_now(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
+    owner = compiler.process(element.owner, **options)
+    counter = f"SELECT revision FROM task_counters WHERE user_id = {owner}"
+    return f"max(coalesce(({counter}), 0) + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
 
 
 def _new(names: Iterable[str]) -> dict[str, BindParameter[Any]]:
@@ -71,21 +119,40 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _insert(names: frozenset[str]) -> Insert:
-    return insert(Task).values(_new(names)).returning(*COLUMNS)
+    values = {"user_id": bindparam("owner"), "revision": _next_revision(), **_new(names)}
+    if "key" not in names:
+        return insert(Task).values(values).returning(*COLUMNS)
+    taken = [
+        exists().where(table.user_id == bindparam("owner"), table.key == bindparam("new_key"))
+        for table in (Task, Tombstone)
+    ]
+    return (
+        insert(Task).from_select(list(values), select(*values.values()).where(~taken[0], ~taken[1])).returning(*COLUMNS)
+    )
+
+
+def _matching(conditional: bool) -> list[ColumnElement[bool]]:
+    return [any_of(REVISION, "revisions")] if conditional else []
 
 
 @cache
-def _update(names: frozenset[str]) -> Update:
+def _update(names: frozenset[str], conditional: bool) -> Update:
     """Sets only the fields named, so that writers of different fields never overwrite each other."""
     now = bindparam("now", type_=UTCDateTime)
     # Strictly forward, also where this clock is behind the one that wrote last.
     forward = case((Task.updated_at < now, now), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
-    return update(Task).where(*_this).values({"updated_at": forward, **_new(names)}).returning(*COLUMNS)
+    values = {"updated_at": forward, "revision": _next_revision(), **_new(names)}
+    return update(Task).where(*_this, *_matching(conditional)).values(values).returning(*COLUMNS)
 
 
 @cache
-def _toggle() -> Update:
-    return _update(frozenset()).values(completed=~Task.completed)
+def _toggle(conditional: bool) -> Update:
+    return _update(frozenset(), conditional).values(completed=~Task.completed)
+
+
+@cache
+def _delete(conditional: bool) -> Executable:
+    return delete(Task).where(*_this, *_matching(conditional)).returning(Task.id)
 
 
 @cache
@@ -103,39 +170,74 @@ def _list(completed: bool | None, has_position: bool) -> Select[*tuple[Any, ...]
 def list_tasks(user_id: str, completed: bool | None, after: Position | None, count: int) -> list[Row]:
     """At most `count` tasks of the user, newest first, from behind the position `after` on."""
     position = after._asdict() if after else {}
-    return run(_list(completed, after is not None), user_id=user_id, count=count, **position)
+    return run(_list(completed, after is not None), owner=user_id, count=count, **position)
 
 
-def create_task(user_id: str, fields: Mapping[str, Any]) -> Row:
+def create_task(user_id: str, fields: Mapping[str, Any]) -> Row | None:
+    """The new task; None where its `key` is taken, by a task or a tombstone."""
     at = now()
-    values = {"user_id": user_id, "created_at": at, "updated_at": at, **fields}
-    [row] = run(_insert(frozenset(values)), **_values(values))
-    return row
+    values = {"created_at": at, "updated_at": at, **fields}
+    lock = _LOCK_NEW if "key" in fields else None  # a new row is locked after the counter anyway
+    return _write(_insert(frozenset(values)), lock, user_id, **_values(values))
+
+
+def get_by_key(user_id: str, key: str) -> tuple[Row | None, Row | None]:
+    """The task, and the tombstone, that has a key."""
+    for clause in (_get_by_key, _get_tombstone):
+        if rows := run(clause, owner=user_id, key=key):
+            return (rows[0], None) if clause is _get_by_key else (None, rows[0])
+    return None, None
 
 
 def get_task(user_id: str, task_id: int) -> Row | None:
-    return _run_on_one(_get, user_id, task_id)
-
-
-def update_task(user_id: str, task_id: int, changes: Mapping[str, Any]) -> Row | None:
-    """The task with its changes; without any it stays as it is, `updated_at` included."""
-    if not changes:
-        return get_task(user_id, task_id)
-    return _run_on_one(_update(frozenset(changes)), user_id, task_id, now=now(), **_values(changes))
-
-
-def toggle_task(user_id: str, task_id: int) -> Row | None:
-    return _run_on_one(_toggle(), user_id, task_id, now=now())
-
-
-def delete_task(user_id: str, task_id: int) -> bool:
-    """Whether there was such a task."""
-    return _run_on_one(_delete, user_id, task_id) is not None
-
-
-def _run_on_one(statement: Executable, user_id: str, task_id: int, **parameters: Any) -> Row | None:
-    # Past 64 bits there are no ids; PostgreSQL would refuse to look, SQLite would look at every row.
-    if not 0 < task_id <= MAX_ID:
-        return None
-    rows = run(statement, user_id=user_id, task_id=task_id, **parameters)
+    rows = run(_get, owner=user_id, task_id=task_id) if _may_exist(task_id) else []
     return rows[0] if rows else None
+
+
+def update_task(
+    user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Sequence[int] | None = None
+) -> Row | None:
+    """The task with its changes; None where there is none, or its revision is not one of those given."""
+    clause = _update(frozenset(changes), revisions is not None)
+    return _write_to(task_id, clause, user_id, revisions, now=now(), **_values(changes))
+
+
+def toggle_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> Row | None:
+    return _write_to(task_id, _toggle(revisions is not None), user_id, revisions, now=now())
+
+
+def delete_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> bool:
+    """Whether there was such a task, of such a revision."""
+    return _write_to(task_id, _delete(revisions is not None), user_id, revisions) is not None
+
+
+def _write_to(
+    task_id: int, clause: Executable, user_id: str, revisions: Sequence[int] | None, **parameters: Any
+) -> Row | None:
+    if not _may_exist(task_id):
+        return None
+    if revisions is not None:
+        parameters["revisions"] = revisions
+    return _write(clause, LOCK, user_id, task_id=task_id, **parameters)
+
+
+def _write(clause: Executable, lock: Executable | None, user_id: str, **parameters: Any) -> Row | None:
+    """The row written, if any; then requests that wait for a change of this user's go on."""
+    rows = once_more(lambda: run(clause, lock=lock, owner=user_id, **parameters))
+    if not rows:
+        return None
+    watch.notify(user_id)
+    return rows[0]
+
+
+def once_more(write: Callable[[], Result]) -> Result:
+    """Do a write, and do it again where the database undid it: a server of version 1.0 beside locks the other way."""
+    try:
+        return write()
+    except RolledBack:
+        return write()
+
+
+def _may_exist(task_id: int) -> bool:
+    # Past 64 bits there are no ids; PostgreSQL would refuse to look, SQLite would look at every row.
+    return 0 < task_id <= MAX_ID

@@ -1,29 +1,35 @@
 """The operations on a user's tasks."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from flask import Response
+from werkzeug.routing import BaseConverter
 
 from todo_api.auth.blueprint import UserBlueprint
 from todo_api.platform.db.statements import Row
-from todo_api.platform.web.components import ErrorAnswer
+from todo_api.platform.web.conditions import etag, if_match, is_known
 from todo_api.platform.web.errors import ApiError
-from todo_api.platform.web.headers import LINK, LOCATION
+from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content, page_of
 from todo_api.tasks import examples, store
-from todo_api.tasks.rendering import task_json, tasks_json
+from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
+from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
 from todo_api.tasks.schemas import ListQuery, TaskCreate, TaskPath, TaskSchema, TaskUpdate, cursor
 
-NOT_FOUND = ErrorAnswer(404, "NotFound", "This user has no such task.", {"No such task": "Task with id 999 not found"})
-# What a client can do next with a task that it created.
-_created = {"user_id": "$response.body#/user_id", "task_id": "$response.body#/id"}
-LINKS = {
-    name: {"operationId": name, "parameters": _created}
-    for name in ("get_task", "update_task", "toggle_task", "delete_task")
-}
+OWN = "open to that user's tokens alone."
+blp = UserBlueprint("tasks", __name__, path="tasks", description=f"The tasks of one user, {OWN}")
 
-blp = UserBlueprint("tasks", __name__, description="The tasks of one user, open to that user's tokens alone.")
+
+class TaskConverter(BaseConverter):
+    """A part of a path that may be a task's id: anything but the names of what else is there."""
+
+    part_isolating = True
+    regex = r"(?!(?:changes|batch)\Z)[^/]+"
+
+
+blp.record_once(lambda state: state.app.url_map.converters.update(task=TaskConverter))
 
 
 @blp.route("", methods=["GET"])
@@ -42,87 +48,133 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     response = json_response(tasks_json(user_id, page))
     if has_more:
         position = cursor(store.position_of(page[-1]))
-        response.headers[LINK] = link_to_next(_path(user_id), ["status", "limit"], cursor=position)
+        response.headers[LINK] = link_to_next(path_of(user_id), ["status", "limit"], cursor=position)
     return response
 
 
 @blp.route("", methods=["POST"])
 @blp.arguments(TaskCreate, examples=examples.CREATE)
-@blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION], links=LINKS)
-@blp.errors(invalid=examples.INVALID_CREATE)
+@blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG], links=LINKS)
+@blp.answers(
+    200, "The task that has this key already, unchanged.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG]
+)
+@blp.errors(DELETED, invalid=examples.INVALID_CREATE)
 def create_task(fields: dict[str, Any], user_id: str) -> Response:
     """Create a task
 
-    Only `title` is required. A call that was answered 503, or not at all, may have created the task: list before you
-    try again, or there may be two.
+    Only `title` is required. With a `key` of the client's the call is safe to repeat: where this user has the key
+    already, the answer is the task as it stands. Without one, a call that was answered 503, or not at all, may have
+    created the task: list before you try again, or there may be two.
     """
-    row = store.create_task(user_id, fields)
-    return json_response(task_json(user_id, row), 201, {LOCATION: f"{_path(user_id)}/{store.id_of(row)}"})
+    status, row = 201, store.create_task(user_id, fields)
+    if row is None:
+        status, row = 200, _of_key(user_id, fields["key"])
+    headers = {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"}
+    return _answer(user_id, row, status, headers)
 
 
-@blp.route("/<task_id>", methods=["GET"])
+@blp.route("/<task:task_id>", methods=["GET"])
 @blp.arguments(TaskPath, location="path")
-@blp.answers(200, "The task.", TaskSchema, example=examples.TASK)
+@blp.answers(200, "The task.", TaskSchema, example=examples.TASK, headers=[ETAG])
+@blp.answers(304, "The task still has an entity tag that `If-None-Match` lists.", headers=[ETAG])
 @blp.errors(NOT_FOUND, invalid=examples.INVALID_PATH)
+@blp.reads(CONDITIONAL["If-None-Match"])
 def get_task(user_id: str, task_id: int) -> Response:
     """Get a task
 
     A task of another user is answered like one that never existed.
     """
-    return _answer(user_id, task_id, store.get_task(user_id, task_id))
+    row = store.get_task(user_id, task_id)
+    if row is None:
+        raise _not_found(task_id)
+    if is_known(store.revision_of(row)):
+        return Response(status=304, headers={ETAG: etag(store.revision_of(row))})
+    return _answer(user_id, row)
 
 
-@blp.route("/<task_id>", methods=["PUT"])
+@blp.route("/<task:task_id>", methods=["PUT"])
 @blp.arguments(TaskPath, location="path")
 @blp.arguments(TaskUpdate, examples=examples.UPDATE)
-@blp.answers(200, "The whole task, with its changes.", TaskSchema, example=examples.COMPLETED_TASK)
-@blp.errors(NOT_FOUND, invalid=examples.INVALID_UPDATE)
+@blp.answers(200, "The whole task, with its changes.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
+@blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_UPDATE)
+@blp.reads(CONDITIONAL["If-Match"])
 def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response:
     """Update the fields sent of a task
 
     Only the fields sent change; `"description": null` clears it. Any known field moves `updated_at` forward, even with
-    the same value; `{}` leaves it. Safe to repeat.
+    the same value; `{}` leaves it. Safe to repeat, also with `If-Match`: where the task has changed but is already as
+    wanted, the answer is 200.
     """
-    return _answer(user_id, task_id, store.update_task(user_id, task_id, changes))
+    row = store.update_task(user_id, task_id, changes, if_match()) if changes else store.get_task(user_id, task_id)
+    if row is None:
+        row = _unchanged(user_id, task_id)
+        if any(value != task_dict(user_id, row)[name] for name, value in changes.items()):
+            _refuse_changed(user_id, row)
+    return _answer(user_id, row)
 
 
-@blp.route("/<task_id>", methods=["DELETE"])
+@blp.route("/<task:task_id>", methods=["DELETE"])
 @blp.arguments(TaskPath, location="path")
 @blp.answers(204, "The task is gone.")
-@blp.errors(NOT_FOUND, invalid=examples.INVALID_PATH)
+@blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
+@blp.reads(CONDITIONAL["If-Match"])
 def delete_task(user_id: str, task_id: int) -> Response:
     """Delete a task
 
     For good. A second call is a 404, since the task is gone; its id is never used again.
     """
-    if not store.delete_task(user_id, task_id):
-        raise _not_found(task_id)
+    if not store.delete_task(user_id, task_id, if_match()):
+        _refuse_changed(user_id, _unchanged(user_id, task_id))
     return no_content()
 
 
-@blp.route("/<task_id>/complete", methods=["PATCH"])
+@blp.route("/<task:task_id>/complete", methods=["PATCH"])
 @blp.arguments(TaskPath, location="path")
-@blp.answers(200, "The task, flipped.", TaskSchema, example=examples.COMPLETED_TASK)
-@blp.errors(NOT_FOUND, invalid=examples.INVALID_PATH)
+@blp.answers(200, "The task, flipped.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
+@blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
+@blp.reads(CONDITIONAL["If-Match"])
 def toggle_task(user_id: str, task_id: int) -> Response:
     """Toggle whether a task is completed
 
-    Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat; a client
-    that knows what it wants sends `completed` in an update instead.
+    Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat without
+    `If-Match`; a client that knows what it wants sends `completed` in an update instead.
     """
-    return _answer(user_id, task_id, store.toggle_task(user_id, task_id))
+    row = store.toggle_task(user_id, task_id, if_match())
+    if row is None:
+        _refuse_changed(user_id, _unchanged(user_id, task_id))
+    return _answer(user_id, row)
 
 
-def _answer(user_id: str, task_id: int, row: Row | None) -> Response:
+def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    tag = {ETAG: etag(store.revision_of(row))}
+    return json_response(task_json(user_id, row), status, {**headers, **tag} if headers else tag)
+
+
+def _of_key(user_id: str, key: str) -> Row:
+    """The task that has a key. Raises ApiError 410."""
+    task, tombstone = store.get_by_key(user_id, key)
+    if tombstone is not None:
+        raise ApiError(410, f"Task with key {key} is deleted", task=tombstone_dict(tombstone))
+    assert task is not None
+    return task
+
+
+def _unchanged(user_id: str, task_id: int) -> Row:
+    """The task that a write has left alone: its condition does not hold. Raises ApiError 404 where there is none."""
+    row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
-    return json_response(task_json(user_id, row))
+    return row
+
+
+def _refuse_changed(user_id: str, row: Row) -> NoReturn:
+    raise ApiError(412, f"Task with id {store.id_of(row)} has changed", task=task_dict(user_id, row))
 
 
 def _not_found(task_id: int) -> ApiError:
     return ApiError(404, f"Task with id {task_id} not found")
 
 
-def _path(user_id: str) -> str:
+def path_of(user_id: str) -> str:
     """The list's relative reference, without the `Host` that the client sent."""
     return f"/api/{quote(user_id, safe='')}/tasks"

@@ -23,6 +23,10 @@ class Unavailable(Exception):
     """The database did not answer, or has no schema yet; a write may have happened all the same."""
 
 
+class RolledBack(Unavailable):
+    """The database undid all of it, to end a deadlock or because of what others wrote: it can be tried again."""
+
+
 class Availability:
     """Turns requests away at once while the database hangs, so that there is room for those that do not need it.
 

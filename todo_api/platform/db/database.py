@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from todo_api.platform.db.availability import POOL_WAIT_SECONDS, Availability, Unavailable, is_missing_table
+from todo_api.platform.db.availability import POOL_WAIT_SECONDS, Availability, RolledBack, Unavailable, is_missing_table
 from todo_api.platform.db.pool import Pool, Pooled, PoolExhausted
 from todo_api.platform.db.postgresql import PostgreSQL
 from todo_api.platform.db.sqlite import SQLite
@@ -36,6 +36,7 @@ class Database:
         self, backend: PostgreSQL | SQLite, pool: Pool, availability: Availability, is_ready: Callable[[], bool]
     ) -> None:
         """`is_ready` answers, within 3 s, whether the database can be used and has its schema."""
+        self.dialect_name = backend.dialect.name
         self.pool = pool
         self.is_ready = is_ready
         self._backend = backend
@@ -49,10 +50,17 @@ class Database:
         self.pool.enter_worker()
         self._backend.limit_waits()
 
-    def run(self, clause: Executable, **parameters: Any) -> list[Row]:
-        """The rows of one statement, in autocommit and one round trip. Raises Unavailable."""
+    def run(self, clause: Executable, *, lock: Executable | None = None, **parameters: Any) -> list[Row]:
+        """The rows of one statement, in autocommit and one round trip. Raises Unavailable.
+
+        `lock` is a statement that takes a lock before it, in the same round trip and transaction, so that the clause
+        sees what was committed meanwhile; SQLite, with one writer at a time, needs none.
+        """
+        prefix = self._backend.prefix
+        if lock is not None and not self._backend.writes_block:
+            prefix = f"{prefix}{self._compiled(lock).sql}; "
         with self.connection() as connection:
-            return self._run(connection, self._backend.prefix, clause, parameters)
+            return self._run(connection, prefix, clause, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
@@ -129,7 +137,7 @@ class Database:
             return error
         if is_answer:
             self._availability.report(error)
-        return Unavailable()
+        return RolledBack() if isinstance(error, self._backend.rolled_back) else Unavailable()
 
     def _return(self, pooled: Pooled) -> None:
         """After an error."""

@@ -34,9 +34,9 @@ def database(app: Flask | None = None) -> Database:
     return found
 
 
-def run(clause: Executable, **parameters: Any) -> list[Row]:
+def run(clause: Executable, *, lock: Executable | None = None, **parameters: Any) -> list[Row]:
     """As Database.run, on the current app's."""
-    return database().run(clause, **parameters)
+    return database().run(clause, lock=lock, **parameters)
 
 
 def transaction() -> AbstractContextManager[Run]:

@@ -28,6 +28,8 @@ class PostgreSQL:
     begin = f"BEGIN; {PLANNER}"
     bugs = (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
 
+    rolled_back: tuple[type[Exception], ...] = (errors.DeadlockDetected, errors.SerializationFailure)
+
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
         self.dialect = dialect
         self.statement_seconds = options.statement_seconds

@@ -22,6 +22,8 @@ class SQLite:
     prefix = ""
     bugs = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
+    rolled_back: tuple[type[Exception], ...] = ()
+
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
         self.dialect = dialect
         self.statement_seconds = options.statement_seconds

@@ -11,6 +11,7 @@ from termios import FIONREAD
 from time import monotonic
 from typing import Any
 
+from gevent.event import Event
 from gevent.socket import socket
 
 from todo_api.platform.server.protocol import AppTask, Parser, RefusalTask
@@ -30,7 +31,12 @@ class Phase(Enum):
     READING = auto()
     ANSWERING = auto()
     SENDING = auto()
+    PARKED = auto()  # the request waits for a change, and needs nothing meanwhile
     LINGERING = auto()  # the client is still to read why its request was refused
+
+
+class ClientLeft(BaseException):
+    """Ends a request that was parked."""
 
 
 class Connection:
@@ -46,6 +52,9 @@ class Connection:
         self._socket = client
         self._unparsed = b""  # received, and behind the request that is being answered
         self._unsent = b""
+        self._holds_place = False
+        self._left = False
+        self._wake = Event()
         self._enter(Phase.IDLE)
 
     def serve(self) -> None:
@@ -54,8 +63,8 @@ class Connection:
             while self._serve_request():
                 if self._unparsed:
                     yield_to_others()  # a client that sends many requests at once holds up nobody
-        except OSError:
-            pass  # the client left, or was cut off
+        except (OSError, ClientLeft):
+            pass  # or the client was cut off
         except BaseException:  # SystemExit, too: it concerns this connection alone
             log.exception("a connection failed")
         finally:
@@ -68,16 +77,15 @@ class Connection:
         if request is None:
             return False
         self._enter(Phase.ANSWERING)
-        if not self.server.places.acquire(blocking=False):
-            self.server.places.acquire()
-            if self._has_left():  # nobody works for a client that gave up meanwhile
-                self.server.places.release()
-                return False
+        waited = not self.server.places.acquire(blocking=False) and self.server.places.acquire()
+        self._holds_place = True
         try:
+            if waited and self.has_left():
+                return False  # nobody works for a client that gave up meanwhile
             task = self._answer(request)
         finally:
             # Before the rest is sent: clients that do not read would else hold all places.
-            self.server.places.release()
+            self._give_back_place()
         self._flush()
         if request.error:
             self._linger()
@@ -117,6 +125,28 @@ class Connection:
             task.close_on_finish = True
         return task
 
+    def park(self, wake: Event, seconds: float) -> bool:
+        """Let the request wait for an event, without its place; False where there is no room, or the server stops."""
+        if not self.server.has_room_to_park():
+            return False
+        self._wake = wake
+        self._give_back_place()
+        self._enter(Phase.PARKED)
+        self.server.parked.add(self)
+        wake.wait(seconds)
+        self.server.parked.discard(self)
+        if self._left:
+            raise ClientLeft
+        self.server.places.acquire()
+        self._holds_place = True
+        self._enter(Phase.ANSWERING)
+        return not self.server.draining
+
+    def _give_back_place(self) -> None:
+        if self._holds_place:
+            self._holds_place = False
+            self.server.places.release()
+
     def write_soon(self, data: bytes) -> int:
         """For waitress's task. Keeps one piece, which most answers are in whole, until the place is given back."""
         self._flush()
@@ -142,7 +172,7 @@ class Connection:
         while self._socket.recv(RECEIVE_BYTES):
             self.active = monotonic()
 
-    def _has_left(self) -> bool:
+    def has_left(self) -> bool:
         """Whether the client has closed the connection or its sending side: TCP shows no difference."""
         poller = select.poll()
         poller.register(self._socket.fileno(), select.POLLRDHUP)
@@ -156,7 +186,7 @@ class Connection:
 
     def is_overdue(self, now: float, silence_seconds: float) -> bool:
         """Whether the client takes too long to send a request, or is silent, or does not read its answer."""
-        if self.phase is Phase.ANSWERING:
+        if self.phase in {Phase.ANSWERING, Phase.PARKED}:
             return False
         if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
             return True
@@ -172,6 +202,11 @@ class Connection:
         with suppress(OSError):
             ioctl(self._socket.fileno(), FIONREAD, size)
         return size[0]
+
+    def unpark(self, *, left: bool = False) -> None:
+        """End a wait: the client has left, or the server stops."""
+        self._left = left
+        self._wake.set()
 
     def shut_down(self, how: int = SHUT_RDWR) -> None:
         """End the connection, or with SHUT_RD its reading: its greenlet notices."""

@@ -7,6 +7,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 from waitress.utilities import build_http_date
 
+from todo_api.platform.parking import PARK
 from todo_api.platform.web import errors
 
 http_date = lru_cache(1)(build_http_date)
@@ -39,6 +40,7 @@ class AppTask(WSGITask):
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
+        environ[PARK] = self.channel.park
         # Its file wrapper needs waitress's own channel; without one the app's framework iterates over the file.
         del environ["wsgi.file_wrapper"]
         if self.request.path.startswith("//"):

@@ -96,6 +96,8 @@ class Server:
         self.places = Semaphore(options.connections + SPARE_PLACES)
         self._options = options
         self._connections: set[Connection] = set()
+        # Those whose request waits for a change.
+        self.parked: set[Connection] = set()
         self._connection_limit = connection_limit
         self._stopped = Event()
         self._all_workers_stop = False
@@ -119,6 +121,8 @@ class Server:
         while not self._stopped.wait(ROUND_SECONDS):
             self._maintain()
         self.draining = True
+        for connection in self.parked:
+            connection.unpark()
         self._go_on(self._options.lame_duck_seconds)
         if self._all_workers_stop:  # else others go on accepting
             ignore_new_clients(self._listener)
@@ -135,6 +139,10 @@ class Server:
         self._go_on(GRACE_SECONDS, while_busy=True)
         if unanswered := self._busy():
             log.warning("stopped with %d requests unanswered", unanswered)
+
+    def has_room_to_park(self) -> bool:
+        """At most half of the connections may wait for a change."""
+        return not self.draining and len(self.parked) < self._connection_limit // 2
 
     def _go_on(self, seconds: float, *, while_busy: bool = False) -> None:
         deadline = time.monotonic() + seconds
@@ -176,5 +184,8 @@ class Server:
         for connection in self._connections:
             if connection.is_overdue(now, silence):
                 connection.shut_down()
+        for connection in self.parked:
+            if connection.has_left():
+                connection.unpark(left=True)
         if self._is_open and not self._is_full() and not self._clients.active:  # type: ignore[attr-defined]
             self._clients.start(self._accept)

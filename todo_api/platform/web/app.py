@@ -1,8 +1,9 @@
 """Flask as this service uses it: complete headers, a log line for each answer, and no host in its errors."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import CO_COROUTINE
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
+from todo_api.platform.parking import PARKED_SECONDS
 from todo_api.platform.web.headers import DEFAULTS
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,12 @@ class App(Flask):
         log.error("unhandled exception", exc_info=exc_info)
 
 
+@cache
+def _template(rule: str) -> str:
+    """A rule without its converters."""
+    return re.sub(r"<\w+:", "<", rule)
+
+
 def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
     """The WSGI app with the headers of every answer added; each observer is called with each answer.
 
@@ -75,13 +83,15 @@ def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
             found += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule
             method = environ["REQUEST_METHOD"]
+            parked = environ.get(PARKED_SECONDS, 0.0)
             answer = logs.Answer(
                 request_id,
                 method,
-                rule.rule if rule else None,
+                _template(rule.rule) if rule else None,
                 int(status[:3]),
-                perf_counter() - started,
+                perf_counter() - started - parked,
                 0 if method == "HEAD" else int(given.get("Content-Length", 0)),
+                parked,
             )
             for observe in observers:
                 observe(answer)

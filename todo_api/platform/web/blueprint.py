@@ -39,8 +39,10 @@ class Blueprint(flask_smorest.Blueprint):
             body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "reads_body") else ()
             responses = {error.status: error.name for error in (*self.ERRORS, *body_errors)}
             responses |= getattr(view, "documented", {})
-            document = self.doc(operationId=view.__name__, security=list(self.SECURITY), responses=responses)
-            registered: View = register(document(view))
+            document = {"operationId": view.__name__, "security": list(self.SECURITY), "responses": responses}
+            if hasattr(view, "request_headers"):  # with the path's, which would else be replaced
+                document["parameters"] = [{"in": "path", "schema": view.path_schema}, *view.request_headers]  # type: ignore[attr-defined]
+            registered: View = register(self.doc(**document)(view))
             return registered
 
         return decorator
@@ -50,18 +52,29 @@ class Blueprint(flask_smorest.Blueprint):
         if location == "json":
             options["examples"] = examples(options["examples"])
         # An instance, since webargs would make one for each request.
-        decorator: Decorator = super().arguments(schema(), location=location, as_kwargs=location == "path", **options)
+        load = super().arguments(schema(), location=location, as_kwargs=location == "path", **options)
+
+        def decorator(view: View) -> View:
+            decorated: View = load(view)
+            return _marked(decorated, path_schema=schema) if location == "path" else decorated
+
         return decorator
+
+    def reads(self, *headers: Mapping[str, Any]) -> Decorator:
+        """Document request headers that the operation reads by itself: OpenAPI's parameters."""
+        return lambda view: _marked(view, request_headers=headers)
 
     def answers(self, status: int, description: str, schema: Any = None, **options: Any) -> Decorator:
         """Document an answer; `example`, `headers` (by their names) and OpenAPI's `links` as they are needed."""
-        return _documenting({status: described(description, schema, **options)})
+        answer = {status: described(description, schema, **options)}
+        return lambda view: _marked(view, documented=getattr(view, "documented", {}) | answer)
 
     def errors(self, *shared: ErrorAnswer, invalid: Mapping[str, Any]) -> Decorator:
         """Document what else an operation may answer: errors that it shares, and 422 with examples by summaries."""
         text = "Something in the path, the query or the body is not valid."
         invalid_answer = described(text, ValidationErrorSchema, examples=examples(invalid))
-        return _documenting({error.status: error.name for error in shared} | {422: invalid_answer})
+        answers = {error.status: error.name for error in shared} | {422: invalid_answer}
+        return lambda view: _marked(view, documented=getattr(view, "documented", {}) | answers)
 
     @staticmethod
     def doc(**texts: Any) -> Decorator:
@@ -69,10 +82,7 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
 
-def _documenting(answers: dict[int, Any]) -> Decorator:
-    def decorator(view: View) -> View:
-        # On the function itself: decorators around it copy its attributes, and `route` reads them.
-        view.documented = getattr(view, "documented", {}) | answers  # type: ignore[attr-defined]
-        return view
-
-    return decorator
+def _marked(view: View, **attributes: Any) -> View:
+    """A view with attributes, which decorators around it copy, and `route` reads."""
+    vars(view).update(attributes)
+    return view

@@ -45,9 +45,12 @@ def examples(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def described(description: str, schema: Any = None, headers: Sequence[str] = (), **content: Any) -> dict[str, Any]:
-    """An answer as OpenAPI has it; every answer carries the request's id."""
-    names = {name: name for name in (*headers, REQUEST_ID_HEADER)}
+def described(
+    description: str, schema: Any = None, headers: Sequence[str] | Mapping[str, Any] = (), **content: Any
+) -> dict[str, Any]:
+    """An answer as OpenAPI has it; headers by the names of their components, or as OpenAPI describes them."""
+    own = headers if isinstance(headers, Mapping) else {name: name for name in headers}
+    names = {**own, REQUEST_ID_HEADER: REQUEST_ID_HEADER}  # which every answer carries
     answer: dict[str, Any] = {"description": description, "headers": names}
     if "links" in content:
         answer["links"] = content.pop("links")
@@ -57,18 +60,25 @@ def described(description: str, schema: Any = None, headers: Sequence[str] = (),
 
 
 class ErrorAnswer(NamedTuple):
-    """An error that operations share: its component, its meaning, and examples of `detail` by their summaries."""
+    """An error that operations share: its component, its meaning, and examples of `detail` by their summaries.
+
+    `members` are what the examples have beside it, as the `schema` says.
+    """
 
     status: int
     name: str
     description: str
     details: Mapping[str, str] = {}
     headers: Sequence[str] = ()
+    schema: type[Schema] = ApiErrorSchema
+    members: Mapping[str, Any] = {}
 
     def documented(self) -> dict[str, Any]:
         details = self.details or {DETAILS[self.status]: DETAILS[self.status]}
-        values = {summary: {"detail": text, "status_code": self.status} for summary, text in details.items()}
-        return described(self.description, ApiErrorSchema, self.headers, examples=examples(values))
+        values = {
+            summary: {"detail": text, "status_code": self.status, **self.members} for summary, text in details.items()
+        }
+        return described(self.description, self.schema, self.headers, examples=examples(values))
 
 
 BAD_REQUEST = ErrorAnswer(400, "BadRequest", "Malformed HTTP, such as two different `Content-Length`s.")

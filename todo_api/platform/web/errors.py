@@ -27,12 +27,19 @@ MESSAGES = {
     "string_pattern_mismatch": "Input should be {}",
     "bool_type": "Input should be a valid boolean",
     "int_parsing": "Input should be a valid integer, unable to parse string as an integer",
+    "int_type": "Input should be a valid integer",
+    "list_type": "Input should be a valid list",
+    "too_long": "List should have at most {} items after validation, not {}",
+    "literal_error": "Input should be {}",
     "greater_than_equal": "Input should be greater than or equal to {}",
     "less_than_equal": "Input should be less than or equal to {}",
     "json_invalid": "JSON decode error",
     "model_attributes_type": "Input should be a valid object",
 }
+INVALID = "Validation error"
 RETRY_AFTER_SECONDS = 1
+# Naive times are in UTC.
+JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 # Key in the WSGI environment: the error for which the server refused a request before the app saw it.
 REFUSED = "todo_api.refused"
 
@@ -48,11 +55,19 @@ def problem(type_: str, *values: object) -> Problem:
     return Problem(type_, MESSAGES[type_].format(*values))
 
 
-class ApiError(HTTPException):
-    """An error with its own detail and headers; raised anywhere below a view, answered by `error_response`."""
+def as_errors(problems: Iterable[tuple[str, Problem]]) -> list[dict[str, str]]:
+    """Fields with their problems, as an answer lists them."""
+    return [{"field": field, "message": found.message, "type": found.type} for field, found in problems]
 
-    def __init__(self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+
+class ApiError(HTTPException):
+    """An error with its own detail, headers and further members; raised below a view, answered by `error_response`."""
+
+    def __init__(
+        self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
+    ) -> None:
         super().__init__()
+        self.members = members
         self.code = status
         self.detail = detail or DETAILS[status]
         self.headers = headers or {}
@@ -65,19 +80,16 @@ class InvalidInput(ApiError):
     """A failed validation of one location: the field names there ("" is the whole) with their problems, in order."""
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
-        super().__init__(422, "Validation error")
-        self.errors = [
-            {"field": f"{location}.{name}" if name else location, "message": found.message, "type": found.type}
-            for name, found in problems
-        ]
+        super().__init__(422, INVALID)
+        self.errors = as_errors((f"{location}.{name}" if name else location, found) for name, found in problems)
 
 
 def unavailable() -> ApiError:
     return ApiError(503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def error_body(status: int, detail: str | None = None) -> bytes:
-    return orjson.dumps({"detail": detail or DETAILS[status], "status_code": status})
+def error_body(status: int, detail: str | None = None, **members: object) -> bytes:
+    return orjson.dumps({"detail": detail or DETAILS[status], "status_code": status, **members}, option=JSON_OPTIONS)
 
 
 def error_response(error: HTTPException) -> Response:
@@ -86,8 +98,10 @@ def error_response(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InvalidInput):
         body = orjson.dumps({"detail": error.detail, "errors": error.errors})
+    elif isinstance(error, ApiError):
+        body = error_body(status, error.detail, **error.members)
     else:
-        body = error_body(status, error.detail if isinstance(error, ApiError) else DETAILS.get(status, error.name))
+        body = error_body(status, DETAILS.get(status, error.name))
     response = Response(body, status, mimetype="application/json")
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response

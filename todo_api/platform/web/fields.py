@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from todo_api.platform.web.errors import problem
 
@@ -78,6 +78,60 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise invalid("bool_type")
         return value
+
+
+class Integer(fields.Integer):
+    """An integral JSON number: `3.0` is 3, and `true` is none."""
+
+    default_error_messages = {"required": [problem("missing")], "null": [problem("int_type")]}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            raise invalid("int_type")
+        return int(value)
+
+
+class Choice(fields.String):
+    """One of a few strings; anything else, of whatever type, is a `literal_error`."""
+
+    def __init__(self, *choices: str, **options: Any) -> None:
+        options["metadata"] = {**options.get("metadata", {}), "enum": list(choices)}
+        super().__init__(**options)
+        self._choices = choices
+        allowed = " or ".join(f"'{choice}'" for choice in choices)
+        self.error_messages |= {"required": [problem("missing")], "null": [problem("literal_error", allowed)]}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if value not in self._choices:
+            raise ValidationError(self.error_messages["null"])
+        return str(value)
+
+
+class Items(fields.List[Any]):
+    """A JSON array with a limited number of items."""
+
+    default_error_messages = {
+        "required": [problem("missing")],
+        "null": [problem("list_type")],
+        "invalid": [problem("list_type")],
+    }
+
+    def __init__(self, item: Any, *, max_items: int, **options: Any) -> None:
+        super().__init__(item, validate=validate.Length(max=max_items), **options)
+        self._max_items = max_items
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and len(value) > self._max_items:
+            raise invalid("too_long", self._max_items, len(value))
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class OneOf(fields.Field[Any]):
+    """A value as it is, documented as one of several schemas (or null)."""
+
+    def __init__(self, *schemas: type[Schema], **options: Any) -> None:
+        super().__init__(required=True, **options)
+        self.schemas = schemas
 
 
 class IntegerText(fields.Integer):

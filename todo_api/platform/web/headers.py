@@ -10,7 +10,8 @@ from flask_cors import CORS
 from todo_api.platform.logs import REQUEST_ID, REQUEST_ID_HEADER
 from todo_api.platform.web.errors import RETRY_AFTER_SECONDS
 
-LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE = "Link", "Location", "Retry-After", "WWW-Authenticate"
+ETAG, LINK, LOCATION, RETRY_AFTER = "ETag", "Link", "Location", "Retry-After"
+WWW_AUTHENTICATE = "WWW-Authenticate"
 
 # Of answers, as OpenAPI describes them; pages of allowed origins may read these.
 HEADERS: dict[str, dict[str, Any]] = {
@@ -19,6 +20,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"},
         "example": "7f3c2a9be1d04c58a6b0d2e4f8091a3c",
+    },
+    ETAG: {
+        "description": "The entity tag for `If-Match` and `If-None-Match`: the `revision`, in quotes.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+        "example": '"1768557600123"',
     },
     LINK: {
         "description": 'Where the next page is, as a relative reference with `rel="next"`; absent on the last page.',
@@ -43,7 +50,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 # Of requests; pages of allowed origins may send these.
-REQUEST_HEADERS = ("Authorization", "Content-Type", REQUEST_ID_HEADER)
+REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match", REQUEST_ID_HEADER)
 # What every answer carries, unless a page sets its own.
 DEFAULTS = (
     ("Cache-Control", "no-store"),

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.errors import error_response, unavailable
+from todo_api.platform.web.fields import OneOf
 
 BEARER = "bearerAuth"
 
@@ -42,6 +43,16 @@ class SchemasPlugin(MarshmallowPlugin):
             return {name: field.metadata[name] for name in ("default",) if name in field.metadata}
 
 
+def _one_of(converter: Any, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
+    """How OneOf is documented: apispec calls it for each field."""
+    if not isinstance(field, OneOf):
+        return {}
+    schemas = [converter.resolve_nested_schema(schema) for schema in field.schemas]
+    if field.allow_none:
+        schemas.append({"type": "null"})
+    return {"oneOf": schemas} if len(schemas) > 1 else dict(schemas[0])
+
+
 class Api(flask_smorest.Api):
     """flask-smorest's Api; every error is answered in the one shape."""
 
@@ -59,6 +70,7 @@ class Api(flask_smorest.Api):
         # Debug and test mode would otherwise let a fault through to the server.
         app.config["PROPAGATE_EXCEPTIONS"] = False
         super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
+        self.ma_plugin.converter.add_attribute_function(_one_of)
         components = self.spec.components
         del components.schemas["PaginationMetadata"]  # flask-smorest's own, for numbered pages
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": token}

@@ -1,0 +1,43 @@
+"""Conditional requests (RFC 9110, section 13), where the entity tag of an answer is a number, its revision."""
+
+import re
+from collections.abc import Sequence
+
+from flask import request
+
+# One element of a list, which may be empty. Tags are compared weakly, since proxies weaken them.
+_ELEMENT = re.compile(r'[ \t]*(?:(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)')
+_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
+
+
+def etag(revision: int) -> str:
+    return f'"{revision}"'
+
+
+def if_match() -> Sequence[int] | None:
+    """The revisions that the request's `If-Match` lists; None where any will do."""
+    return _revisions("If-Match")
+
+
+def is_known(revision: int) -> bool:
+    """Whether the request's `If-None-Match` lists the revision, or any."""
+    if "If-None-Match" not in request.headers:
+        return False
+    known = _revisions("If-None-Match")
+    return known is None or revision in known
+
+
+def _revisions(header: str) -> Sequence[int] | None:
+    """None without the header, or for `*`; what is no list of entity tags lists none."""
+    value = request.headers.get(header, "*").strip(" \t")
+    if value == "*":
+        return None
+    tags: list[str] = []
+    at = 0
+    while at < len(value):
+        element = _ELEMENT.match(value, at)
+        if element is None:
+            return []
+        tags.append(element[1] or "")
+        at = element.end()
+    return [int(tag) for tag in tags if _NUMBER.fullmatch(tag)]

@@ -1,0 +1,115 @@
+"""The feed: what changed since a revision, tasks and tombstones in one order; waiting for the next change."""
+
+import random
+import time
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, bindparam, cast, null, select, true, union_all
+
+from todo_api.platform.db.engine import run
+from todo_api.platform.db.statements import Row
+from todo_api.platform.db.types import UTCDateTime
+from todo_api.platform.parking import Outcome
+from todo_api.tasks.model import Counter, Task, Tombstone
+from todo_api.tasks.rendering import task_dict, tombstone_dict
+from todo_api.tasks.store import COLUMNS, REVISION
+from todo_api.tasks.waiting import watch
+
+_head = select(Counter.revision, Counter.horizon).where(Counter.user_id == bindparam("owner"))
+
+
+class Query(NamedTuple):
+    """A client's checkpoint, how far it has read since, and how much it takes at once."""
+
+    since: int
+    after: int
+    limit: int
+
+    @property
+    def start(self) -> int:
+        return max(self.since, self.after)
+
+
+class Page(NamedTuple):
+    """Changes, rendered as dictionaries; `counter` is the user's last revision at the time."""
+
+    changes: list[dict[str, Any]]
+    has_more: bool
+    next: int
+    counter: int
+    retry_after: int | None = None
+
+
+class Forgotten(Exception):
+    """Tombstones above the checkpoint have been purged."""
+
+
+def _part(*columns: Any, owner: Any, revision: Any) -> Select[*tuple[Any, ...]]:
+    """A page of one table, read from its index in order."""
+    part = select(*columns, revision.label("revision")).where(
+        owner == bindparam("owner"), revision > bindparam("start")
+    )
+    return select(part.order_by(revision).limit(bindparam("count")).subquery())
+
+
+@cache
+def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
+    """The counter with a page of changes."""
+    names = [column.name for column in COLUMNS if column.name != "revision"]
+    of_task = [Task.__table__.c[name] for name in names]
+    nothing = {name: cast(null(), column.type).label(name) for name, column in zip(names, of_task, strict=True)}
+    of_tombstone = {**nothing, "id": Tombstone.id, "key": Tombstone.key, "deleted_at": Tombstone.deleted_at}
+    never = cast(null(), UTCDateTime).label("deleted_at")
+    parts = [_part(*of_task, never, owner=Task.user_id, revision=REVISION)]
+    if with_tombstones:
+        parts.append(_part(*of_tombstone.values(), owner=Tombstone.user_id, revision=Tombstone.revision))
+    page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
+    return (
+        select(Counter.revision.label("counter"), Counter.horizon, *page.c)
+        .select_from(Counter)
+        .outerjoin(page, true())
+        .where(Counter.user_id == bindparam("owner"))
+        .order_by(page.c.revision)
+    )
+
+
+def read_changes(user_id: str, query: Query) -> Page:
+    """What lies above both the checkpoint and what was read since. Raises Forgotten."""
+    [(counter, horizon)] = run(_head, owner=user_id) or [(0, 0)]
+    _check(query, horizon)
+    if counter <= query.start:
+        return Page([], False, max(counter, query.start, 1), counter)
+    # A client that knows nothing needs no tombstones on its first page; on later ones it may know a deleted task.
+    rows = run(_page(query.start > 0), owner=user_id, start=query.start, count=query.limit + 1)
+    if not rows:  # the counter went, with the whole database
+        return Page([], False, max(query.start, 1), 0)
+    counter, horizon = rows[0][:2]
+    _check(query, horizon)
+    changes = [_change(user_id, row[2:]) for row in rows if row[2] is not None]
+    has_more = len(changes) > query.limit
+    changes = changes[: query.limit]
+    return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, query.start, 1), counter)
+
+
+def wait_for_changes(user_id: str, query: Query, seconds: float) -> Page:
+    """As `read_changes`; where there is nothing yet, after the next change or so many seconds. Raises Forgotten."""
+    deadline = time.monotonic() + seconds
+    page = read_changes(user_id, query)
+    while not page.changes and (left := deadline - time.monotonic()) > 0:
+        if watch.wait(user_id, page.counter, left) is Outcome.SENT_AWAY:
+            return page._replace(retry_after=random.randint(1, 5))
+        page = read_changes(user_id, query)
+    return page
+
+
+def _check(query: Query, horizon: int) -> None:
+    if 0 < query.since < horizon:
+        raise Forgotten
+
+
+def _change(user_id: str, row: Row) -> dict[str, Any]:
+    *task, deleted_at, revision = row
+    if deleted_at is None:
+        return task_dict(user_id, (*task, revision))
+    return tombstone_dict((task[0], task[1], revision, deleted_at))
