@@ -18,7 +18,7 @@ from tests.support import Postgres, make_app, migrated
 from todo_api.auth import tokens as auth
 from todo_api.platform.db.engine import db
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parent.parent / "migrations" / "README.md"
 TASKS = "/api/alice/tasks"
 LISTS = ["", "status=all", "status=pending", "status=completed"]
 
