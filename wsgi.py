@@ -41,6 +41,8 @@ if __name__ == "__main__":
 else:
     # Here, since it imports what no request needs.
     from todo_api.service import commands
+    from todo_api.tasks import commands as sync_commands
 
     app = create_app(settings_or_exit())
     commands.init_app(app)
+    sync_commands.init_app(app)

@@ -46,7 +46,7 @@ def test_a_preflight_needs_no_token(page: Callable[..., FlaskClient], origin: st
     for path in (TASKS, f"{TASKS}/1", f"{TASKS}/1/complete"):
         asked = {
             "Access-Control-Request-Method": method,
-            "Access-Control-Request-Headers": "authorization,content-type,x-request-id",
+            "Access-Control-Request-Headers": "authorization,content-type,if-match,if-none-match,x-request-id",
         }
         response = page(origin, None).options(path, headers=asked)
         assert (response.status_code, response.headers["Vary"]) == (200, "Origin")
@@ -56,6 +56,8 @@ def test_a_preflight_needs_no_token(page: Callable[..., FlaskClient], origin: st
         assert names(response.headers["Access-Control-Allow-Headers"]) == {
             "authorization",
             "content-type",
+            "if-match",
+            "if-none-match",
             "x-request-id",
         }
 
@@ -77,7 +79,7 @@ def test_answers_and_errors_of_every_kind_carry_the_headers(
         assert response.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
         assert response.headers["Access-Control-Allow-Credentials"] == "true"
         exposed = names(response.headers["Access-Control-Expose-Headers"])
-        assert exposed == {"Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"}
+        assert exposed == {"ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"}
 
 
 @pytest.mark.parametrize("origin", [None, *STRANGERS])

@@ -23,11 +23,13 @@ from todo_api.platform.web.errors import MESSAGES
 COMMON = {"400", "401", "403", "500", "503"}
 STATUSES = {
     "list_tasks": {"200", "422", *COMMON},
-    "create_task": {"201", "413", "415", "422", *COMMON},
-    "get_task": {"200", "404", "422", *COMMON},
-    "update_task": {"200", "404", "413", "415", "422", *COMMON},
-    "delete_task": {"204", "404", "422", *COMMON},
-    "toggle_task": {"200", "404", "422", *COMMON},
+    "create_task": {"200", "201", "410", "413", "415", "422", *COMMON},
+    "get_task": {"200", "304", "404", "422", *COMMON},
+    "update_task": {"200", "404", "412", "413", "415", "422", *COMMON},
+    "delete_task": {"204", "404", "412", "422", *COMMON},
+    "toggle_task": {"200", "404", "412", "422", *COMMON},
+    "list_changes": {"200", "410", "422", *COMMON},
+    "write_batch": {"200", "413", "415", "422", *COMMON},
     "health": {"200", "400"},
     "database_health": {"200", "400", "503"},
     "index": {"200", "400"},
@@ -130,7 +132,9 @@ def test_every_answer_and_every_body_has_examples_that_fit_its_schema(document: 
 def test_no_schema_is_there_twice_and_each_has_a_description(document: Any) -> None:
     schemas = document["components"]["schemas"]
     assert set(schemas) == {
-        *("Task", "TaskCreate", "TaskUpdate", "ApiError", "ValidationError", "Problem"),
+        *("Task", "TaskCreate", "TaskUpdate", "ApiError", "ValidationError", "Problem", "Changed", "Deleted"),
+        *("Changes", "Tombstone", "Batch", "Operation", "BatchResult", "Written", "Created", "NothingToDelete"),
+        *("TaskNotFound", "TaskDeleted", "TaskChanged", "InvalidOperation"),
         *("Health", "DatabaseHealth", "Index"),
     }
     assert all(schema["description"] for schema in schemas.values())
@@ -195,6 +199,12 @@ MISTAKES: dict[tuple[str, str], Callable[[FlaskClient], TestResponse]] = {
     ("get_task", "The task's id is not an integer"): lambda alice: alice.get(f"{TASKS}/first"),
     ("delete_task", "The task's id is not an integer"): lambda alice: alice.delete(f"{TASKS}/first"),
     ("toggle_task", "The task's id is not an integer"): lambda alice: alice.patch(f"{TASKS}/first/complete"),
+    ("list_changes", "Several at once"): lambda alice: alice.get(f"{TASKS}/changes?since=-1&wait=26"),
+    ("write_batch", "The body is not JSON"): lambda alice: alice.post(
+        f"{TASKS}/batch", data="{", content_type="application/json"
+    ),
+    ("write_batch", "No operations"): lambda alice: alice.post(f"{TASKS}/batch", json={}),
+    ("write_batch", "Too many"): lambda alice: alice.post(f"{TASKS}/batch", json={"operations": [None] * 101}),
 }
 
 

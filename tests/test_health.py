@@ -76,7 +76,7 @@ def test_a_locked_sqlite_file_is_answered_in_time(tmp_path: Path) -> None:
     holder = sqlite3.connect(tmp_path / "todo.db", isolation_level=None)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
-    holder.execute("INSERT INTO tasks VALUES (1, 'u', 't', NULL, 0, 0, 0)")
+    holder.execute("INSERT INTO tasks (user_id, title, completed, created_at, updated_at) VALUES ('u', 't', 0, 0, 0)")
     start = time.monotonic()
     assert ready(app) in (CONNECTED, DISCONNECTED)  # readers pass a writer in WAL mode
     assert time.monotonic() - start < 3

@@ -18,7 +18,7 @@ def operations(app: Flask) -> Iterator[tuple[str, str]]:
     assert {rule.endpoint for rule in rules} >= {f"tasks.{name}_task" for name in ("get", "update", "delete", "toggle")}
     for rule in rules:
         assert rule.rule.startswith("/api/<user_id>/"), f"{rule.rule} is of no user"
-        path = rule.rule.replace("<user_id>", "alice").replace("<task_id>", "1")
+        path = rule.rule.replace("<user_id>", "alice").replace("<task:task_id>", "1")
         assert "<" not in path, f"{rule.rule} has a part that this test does not know"
         for method in (rule.methods or set()) - {"OPTIONS"}:
             yield method, path

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent
 # Each part may import those behind it and no other. A new module has to be given its place.
 ORDER = [
     *("wsgi", "app", "tasks", "service", "auth", "settings"),
-    *("platform.server", "platform.metrics", "platform.web", "platform.db"),
+    *("platform.server", "platform.metrics", "platform.web", "platform.parking", "platform.db"),
     *(
         "platform.options",
         "platform.environment",
