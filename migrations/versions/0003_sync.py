@@ -46,9 +46,11 @@ END $$;
 
 CREATE OR REPLACE FUNCTION task_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO task_tombstones (user_id, id, key, revision, deleted_at)
-    VALUES (OLD.user_id, OLD.id, coalesce(OLD.key, OLD.id::text), next_task_revision(OLD.user_id), clock_timestamp())
-    ON CONFLICT (user_id, id) DO NOTHING;  -- a batch writes its own
+    -- A batch has written its own.
+    IF NOT EXISTS (SELECT FROM task_tombstones WHERE user_id = OLD.user_id AND id = OLD.id) THEN
+        INSERT INTO task_tombstones (user_id, id, key, revision, deleted_at) VALUES
+        (OLD.user_id, OLD.id, coalesce(OLD.key, OLD.id::text), next_task_revision(OLD.user_id), clock_timestamp());
+    END IF;
     RETURN NULL;
 END $$;
 """
@@ -66,17 +68,18 @@ STORE = """
     ON CONFLICT (user_id) DO UPDATE SET revision = max(revision, NEW.revision);"""
 ADOPT = """
     UPDATE tasks SET revision = (SELECT revision FROM task_counters WHERE user_id = NEW.user_id) WHERE id = NEW.id;"""
-# A write of ours names its revision; any other gets one.
+# A write of ours names its revision, a batch's delete has left its tombstone; any other gets one.
 SQLITE_TRIGGERS = {
     "task_inserted": f"AFTER INSERT ON tasks WHEN NEW.revision IS NULL BEGIN {BUMP % 'NEW'} {ADOPT} END",
     "task_inserted_with": f"AFTER INSERT ON tasks WHEN NEW.revision IS NOT NULL BEGIN {STORE} END",
     "task_updated": f"AFTER UPDATE ON tasks WHEN NEW.revision IS OLD.revision BEGIN {BUMP % 'NEW'} {ADOPT} END",
     "task_updated_with": f"AFTER UPDATE ON tasks WHEN NEW.revision IS NOT OLD.revision BEGIN {STORE} END",
-    "task_deleted": f"""AFTER DELETE ON tasks BEGIN {BUMP % "OLD"}
+    "task_deleted": f"""AFTER DELETE ON tasks
+    WHEN NOT EXISTS (SELECT 1 FROM task_tombstones WHERE user_id = OLD.user_id AND id = OLD.id)
+    BEGIN {BUMP % "OLD"}
     INSERT INTO task_tombstones (user_id, id, key, revision, deleted_at)
     VALUES (OLD.user_id, OLD.id, coalesce(OLD.key, CAST(OLD.id AS TEXT)),
-        (SELECT revision FROM task_counters WHERE user_id = OLD.user_id), {SQLITE_NOW} * 1000)
-    ON CONFLICT (user_id, id) DO NOTHING;
+        (SELECT revision FROM task_counters WHERE user_id = OLD.user_id), {SQLITE_NOW} * 1000);
     END""",
 }
 

@@ -1,7 +1,8 @@
 """Requests that wait for something to change: parked, without a database connection and without a worker's place."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum, auto
 from time import monotonic, sleep
 from typing import Any
@@ -38,9 +39,9 @@ class Watch:
 
     def __init__(self, ask: Callable[[Collection[str]], Mapping[str, int]]) -> None:
         """`ask` answers the numbers of these keys. Raises Unavailable."""
-        self._ask = ask
-        self._waits: dict[str, list[_Wait]] = {}
-        self._number = 0
+        self.ask = ask
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._parked = 0
         self._asking = False
         self._observe: Callable[[int], object] = lambda number: None
 
@@ -48,73 +49,102 @@ class Watch:
         """Have this called with the number of requests that wait, whenever it changes."""
         self._observe = observe
 
-    def wait(self, key: str, known: int, seconds: float) -> Outcome:
-        """Wait until the number may have risen above the known one, or for so long."""
-        park = request.environ.get(PARK)
-        if park is None:
-            return self._block(key, known, seconds)
-        waits = self._waits.setdefault(key, [])
-        if len(waits) >= MAX_PARKED_OF_ONE:
-            return Outcome.SENT_AWAY
-        wait, started = _Wait(known), monotonic()
-        waits.append(wait)
+    @contextmanager
+    def watching(self, key: str) -> Iterator["Watcher"]:
+        """What misses no change from now on: enter it before the number is read."""
+        watcher = Watcher(self, key)
+        watchers = self._watchers.setdefault(key, [])
+        watchers.append(watcher)
+        try:
+            yield watcher
+        finally:
+            watchers.remove(watcher)
+            if not watchers:
+                self._watchers.pop(key, None)  # outside of our server, threads may race here
+
+    def notify(self, key: str) -> None:
+        """End the waits for a key, whose number has risen."""
+        for watcher in self._watchers.get(key, ()):
+            watcher.end.set()
+
+    def has_room_for(self, key: str) -> bool:
+        return sum(watcher.is_parked for watcher in self._watchers[key]) < MAX_PARKED_OF_ONE
+
+    @contextmanager
+    def parked(self) -> Iterator[None]:
+        """While a request of this thread's is parked, the numbers are asked for."""
         self._count(1)
         if not self._asking:
             self._asking = True
             app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
             gevent.spawn(self._keep_asking, app)
         try:
-            stayed = park(wait.end, seconds)
+            yield
         finally:
-            waits.remove(wait)
-            if not waits:
-                del self._waits[key]
             self._count(-1)
-            request.environ[PARKED_SECONDS] = request.environ.get(PARKED_SECONDS, 0.0) + monotonic() - started
-        return Outcome.OVER if stayed and not wait.in_vain else Outcome.SENT_AWAY
-
-    def notify(self, key: str) -> None:
-        """End the waits for a key, whose number has risen."""
-        for wait in self._waits.get(key, ()):
-            wait.end.set()
 
     def _count(self, more: int) -> None:
-        self._number += more
-        self._observe(self._number)
-
-    def _block(self, key: str, known: int, seconds: float) -> Outcome:
-        """Wait outside of our server."""
-        deadline = monotonic() + seconds
-        while (left := deadline - monotonic()) > 0:
-            sleep(min(ASK_SECONDS, left))
-            if self._ask([key]).get(key, 0) > known:
-                break
-        return Outcome.OVER
+        self._parked += more
+        self._observe(self._parked)
 
     def _keep_asking(self, app: Any) -> None:
         last_answer = monotonic()
-        while self._waits:
+        while self._parked:
             gevent.sleep(ASK_SECONDS)
             numbers: Mapping[str, int] = {}
             try:
                 with app.app_context():
-                    numbers = self._ask(list(self._waits))
+                    numbers = self.ask(list(self._watchers))
                 last_answer = monotonic()
             except Unavailable:
                 pass  # it is in the log
             except Exception:
                 log.exception("unhandled exception")
             in_vain = monotonic() > last_answer + PATIENCE_SECONDS
-            for key, waits in self._waits.items():
-                for wait in waits:
-                    if in_vain or numbers.get(key, 0) > wait.known:
-                        wait.in_vain = in_vain
-                        wait.end.set()
+            for key, watchers in self._watchers.items():
+                for watcher in watchers:
+                    if in_vain or numbers.get(key, 0) > watcher.known:
+                        watcher.in_vain = in_vain
+                        watcher.end.set()
         self._asking = False
 
 
-class _Wait:
-    def __init__(self, known: int) -> None:
-        self.known = known
+class Watcher:
+    """One request's watch on a key."""
+
+    def __init__(self, watch: Watch, key: str) -> None:
+        self._watch = watch
+        self._key = key
+        self.known = 0
         self.end = Event()
         self.in_vain = False
+        self.is_parked = False
+
+    def wait(self, known: int, seconds: float) -> Outcome:
+        """Wait until the number may have risen above the known one, or for so long."""
+        park = request.environ.get(PARK)
+        if park is None:
+            return self._block(known, seconds)
+        if not self.end.is_set():
+            if not self._watch.has_room_for(self._key):
+                return Outcome.SENT_AWAY
+            self.known, self.is_parked, started = known, True, monotonic()
+            try:
+                with self._watch.parked():
+                    stayed = park(self.end, seconds)
+            finally:
+                self.is_parked = False
+                request.environ[PARKED_SECONDS] = request.environ.get(PARKED_SECONDS, 0.0) + monotonic() - started
+            if self.in_vain or not stayed:
+                return Outcome.SENT_AWAY
+        self.end.clear()
+        return Outcome.OVER
+
+    def _block(self, known: int, seconds: float) -> Outcome:
+        """Wait outside of our server."""
+        deadline = monotonic() + seconds
+        while (left := deadline - monotonic()) > 0:
+            sleep(min(ASK_SECONDS, left))
+            if self._watch.ask([self._key]).get(self._key, 0) > known:
+                break
+        return Outcome.OVER

@@ -16,10 +16,11 @@ from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import MICROSECOND
+from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, now, once_more
+from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, once_more
 from todo_api.tasks.waiting import watch
 
 Values = dict[str, Any]
@@ -105,7 +106,7 @@ class _Batch:
         self._run = run
         [(revision,)] = run(_lock, owner=user_id)
         self._revision: int = revision
-        self._now = now().replace(tzinfo=None)
+        self._now = store.now().replace(tzinfo=None)
         self._by_key: dict[str, _Entry] = {}
         self._by_id: dict[int, _Entry] = {}
         self._entries: list[_Entry] = []

@@ -2,11 +2,13 @@
 
 import random
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, cast, null, select, true, union_all
 
+from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import UTCDateTime
@@ -95,11 +97,13 @@ def read_changes(user_id: str, query: Query) -> Page:
 def wait_for_changes(user_id: str, query: Query, seconds: float) -> Page:
     """As `read_changes`; where there is nothing yet, after the next change or so many seconds. Raises Forgotten."""
     deadline = time.monotonic() + seconds
-    page = read_changes(user_id, query)
-    while not page.changes and (left := deadline - time.monotonic()) > 0:
-        if watch.wait(user_id, page.counter, left) is Outcome.SENT_AWAY:
-            return page._replace(retry_after=random.randint(1, 5))
+    with watch.watching(user_id) as watcher:
         page = read_changes(user_id, query)
+        while not page.changes and (left := deadline - time.monotonic()) > 0:
+            if watcher.wait(page.counter, left) is Outcome.SENT_AWAY:
+                return page._replace(retry_after=random.randint(1, 5))
+            with suppress(Unavailable):  # waits outlast a short outage
+                page = read_changes(user_id, query)
     return page
 
 

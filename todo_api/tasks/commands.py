@@ -6,6 +6,7 @@ from functools import cache
 
 import click
 from flask import Flask
+from flask.cli import with_appcontext
 from sqlalchemy import Executable, bindparam, case, delete, select, tuple_, update
 
 from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
@@ -13,8 +14,9 @@ from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
+from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Tombstone
-from todo_api.tasks.store import now, once_more
+from todo_api.tasks.store import once_more
 
 # How many rows a step takes: it keeps their users' writes waiting for a moment.
 STEP = 1000
@@ -52,9 +54,10 @@ def _delete(dialect: str) -> Executable:
     type=click.IntRange(0, 36500),
     help="How long a client may be away without having to start again.",
 )
+@with_appcontext
 def purge(days: int) -> None:
     """Remove what is left of tasks that were deleted long ago."""
-    before = (now() - timedelta(days=days)).replace(tzinfo=None)
+    before = (store.now() - timedelta(days=days)).replace(tzinfo=None)
     dialect, last, purged = database().dialect_name, ("", 0), 0
 
     def step(run: Run) -> list[Row]:
@@ -76,6 +79,7 @@ def purge(days: int) -> None:
 
 
 @click.command("sync-reset")
+@with_appcontext
 def sync_reset() -> None:
     """Make every client start its sync again, for after a repair by hand."""
     last, users = "", 0
@@ -83,7 +87,7 @@ def sync_reset() -> None:
     def step(run: Run) -> list[Row]:
         rows = run(_users, user=last)
         run(_lock, users=[user for (user,) in rows])
-        run(_reset, users=[user for (user,) in rows], now=int(now().timestamp() * 1000))
+        run(_reset, users=[user for (user,) in rows], now=int(store.now().timestamp() * 1000))
         return rows
 
     while rows := _in_transaction(step):

@@ -5,8 +5,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 
 from todo_api.platform.web.components import ProblemSchema
-from todo_api.platform.web.errors import problem
-from todo_api.platform.web.fields import Choice, Integer, IntegerText, Items, Length, OneOf, Range, Timestamp
+from todo_api.platform.web.fields import Choice, Integer, IntegerText, Items, Length, Object, OneOf, Range, Timestamp
 from todo_api.tasks import examples
 from todo_api.tasks.model import KEY_LENGTH
 from todo_api.tasks.schemas import (
@@ -102,10 +101,9 @@ class OperationSchema(Schema):
             "description": "An object: the task as the client saw it before its change: others' changes are kept."
         },
     )
-    data = fields.Nested(
+    data = Object(
         TaskUpdate,
         unknown=EXCLUDE,
-        error_messages={name: [problem("model_attributes_type")] for name in ("type", "null")},
         metadata={"description": "The fields to write; needed in a `put`."},
     )
 

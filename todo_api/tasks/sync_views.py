@@ -12,7 +12,7 @@ from todo_api.platform.web.responses import json_response, link_to_next
 from todo_api.tasks import examples
 from todo_api.tasks.answers import FORGOTTEN, WAIT_AGAIN
 from todo_api.tasks.batch import run_batch
-from todo_api.tasks.changes import Forgotten, Query, wait_for_changes
+from todo_api.tasks.changes import Forgotten, Query, read_changes, wait_for_changes
 from todo_api.tasks.operations import Operation
 from todo_api.tasks.rendering import render
 from todo_api.tasks.sync_schemas import BatchResultSchema, BatchSchema, ChangesQuery, ChangesSchema
@@ -36,8 +36,9 @@ def list_changes(query: dict[str, Any], user_id: str) -> Response:
     changes, or for so many seconds.
     """
     wanted = Query(query["since"], query["after"], query["limit"])
+    seconds = min(query["wait"], g.token_expires - time.time())
     try:
-        page = wait_for_changes(user_id, wanted, min(query["wait"], g.token_expires - time.time()))
+        page = wait_for_changes(user_id, wanted, seconds) if seconds > 0 else read_changes(user_id, wanted)
     except Forgotten:
         detail = f"Changes since {wanted.since} are no longer known: start again without since"
         raise ApiError(410, detail, {LINK: f'<{path_of(user_id)}/changes>; rel="alternate"'}) from None

@@ -87,7 +87,7 @@ def problems_in(messages: Any, schema: Schema) -> list[tuple[str, Problem]]:
 def _flattened(name: str, messages: Any) -> Iterator[tuple[str, Problem]]:
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from _flattened(f"{name}.{key}", inner)
+            yield from _flattened(name if key == "_schema" else f"{name}.{key}", inner)
         return
     first = messages[0]
     # A text is marshmallow's own or that of a validator which knows no better.

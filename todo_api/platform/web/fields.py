@@ -126,12 +126,26 @@ class Items(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class Object(fields.Nested):
+    """A JSON object in another, with a schema of its own."""
+
+    default_error_messages = {"null": [problem("model_attributes_type")]}
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, partial: Any = None, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.make_error("null")
+        return super()._deserialize(value, attr, data, partial=partial, **kwargs)
+
+
 class OneOf(fields.Field[Any]):
     """A value as it is, documented as one of several schemas (or null)."""
 
     def __init__(self, *schemas: type[Schema], **options: Any) -> None:
         super().__init__(required=True, **options)
         self.schemas = schemas
+
+    def deserialize(self, value: Any, attr: Any = None, data: Any = None, **kwargs: Any) -> Any:
+        return value
 
 
 class IntegerText(fields.Integer):
