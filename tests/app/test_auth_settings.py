@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.support import SECRET, make_app, sqlite_url
+from tests.support.apps import make_app
+from tests.support.databases import sqlite_url
+from tests.support.tokens import SECRET
 from todo_api.auth import tokens as auth
 from todo_api.platform.environment import SettingsError
 from todo_api.service import commands as cli

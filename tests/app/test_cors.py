@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL
 
-from tests.support import make_app
-from todo_api.auth import tokens as auth
+from tests.support.apps import client_for, make_app
 from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"
@@ -21,16 +21,14 @@ STRANGERS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def page(migrated_url: URL) -> Callable[..., FlaskClient]:
-    app = make_app(migrated_url, cors_origins=ORIGINS)
+@pytest.fixture
+def page(app: Flask) -> Callable[..., FlaskClient]:
+    app = make_app(app.config["SQLALCHEMY_DATABASE_URI"], cors_origins=ORIGINS)
 
     def page(origin: str | None, user: str | None = "alice") -> FlaskClient:
-        client = app.test_client()
+        client = app.test_client() if user is None else client_for(app, user)
         if origin is not None:
             client.environ_base["HTTP_ORIGIN"] = origin
-        if user is not None:
-            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(app).sign(user, 60)}"
         return client
 
     return page
@@ -95,8 +93,8 @@ def test_headers_that_the_api_does_not_use_are_not_allowed(page: Callable[..., F
     assert response.headers["Access-Control-Allow-Headers"] == "authorization"
 
 
-def test_no_origins_at_all_let_no_page_in(migrated_url: URL) -> None:
-    client = make_app(migrated_url, cors_origins=()).test_client()
+def test_no_origins_at_all_let_no_page_in(database_url: URL) -> None:
+    client = make_app(database_url, cors_origins=()).test_client()
     response = client.get("/health", headers={"Origin": "http://localhost:3000"})
     assert response.headers["Vary"] == "Origin"
     assert "Access-Control-Allow-Origin" not in response.headers

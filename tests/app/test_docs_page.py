@@ -12,8 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
 
-from tests.live import token
-from tests.support import assert_error, needs
+from tests.support.errors import assert_error
+from tests.support.programs import needs
+from tests.support.service import Service
+from tests.support.tokens import token
 
 SLOWEST_MS = 30_000
 
@@ -72,8 +74,7 @@ def browser(tmp_path: Path) -> Iterator[BrowserContext]:
         context.close()
 
 
-@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_the_page_works_in_a_browser(live_server: str, browser: BrowserContext, tmp_path: Path) -> None:
+def test_the_page_works_in_a_browser(live_server: Service, browser: BrowserContext, tmp_path: Path) -> None:
     complaints: list[str] = []
     requested: list[str] = []
     user = f"browser {uuid4()}"
@@ -83,7 +84,7 @@ def test_the_page_works_in_a_browser(live_server: str, browser: BrowserContext, 
     page.on("request", lambda request: requested.append(request.url))
 
     started = time.perf_counter()
-    page.goto(f"{live_server}/docs")
+    page.goto(f"{live_server.address}/docs")
     page.wait_for_selector("#operations-tasks-toggle_task")
     print(f"drawn in {time.perf_counter() - started:.2f} s")
     page.screenshot(path=tmp_path / "1-opened.png", full_page=True)
@@ -108,7 +109,7 @@ def test_the_page_works_in_a_browser(live_server: str, browser: BrowserContext, 
     page.screenshot(path=tmp_path / "4-listed.png")
 
     assert complaints == []
-    assert {url for url in requested if not url.startswith((f"{live_server}/", "data:"))} == set()
+    assert {url for url in requested if not url.startswith((f"{live_server.address}/", "data:"))} == set()
 
 
 def execute(page: Page, operation: str, user: str) -> Locator:

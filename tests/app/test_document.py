@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import todo_api
-from tests.live import ROOT, token
-from tests.support import SECRET, make_app
+from tests.support.apps import make_app
+from tests.support.checkout import ROOT
+from tests.support.tokens import SECRET, bearer, token
 from todo_api.platform.web.errors import MESSAGES
 
 # What every operation that needs a token may answer besides its success.
@@ -224,8 +225,8 @@ def as_documented(document: Any, response: TestResponse, name: str, summary: str
 
 
 def test_each_example_of_another_error_is_what_is_answered(document: Any, alice: FlaskClient, app: Flask) -> None:
-    def bearing(bearer: str) -> TestResponse:
-        return app.test_client().get(TASKS, headers={"Authorization": f"Bearer {bearer}"})
+    def bearing(token: str) -> TestResponse:
+        return app.test_client().get(TASKS, headers={"Authorization": f"Bearer {token}"})
 
     as_documented(document, app.test_client().get(TASKS), "Unauthorized", "No token")
     as_documented(document, bearing(token("alice", seconds=-60)), "Unauthorized", "Expired")
@@ -238,8 +239,7 @@ def test_each_example_of_another_error_is_what_is_answered(document: Any, alice:
 
 def test_the_example_of_503_is_what_is_answered_without_a_database(document: Any) -> None:
     client = make_app("postgresql+psycopg2://127.0.0.1:1/none").test_client()
-    headers = {"Authorization": f"Bearer {token('alice')}"}
-    as_documented(document, client.get(TASKS, headers=headers), "ServiceUnavailable", "Service Unavailable")
+    as_documented(document, client.get(TASKS, headers=bearer("alice")), "ServiceUnavailable", "Service Unavailable")
     unready = client.get("/health/db")
     documented = document["paths"]["/health/db"]["get"]["responses"]["503"]["content"]["application/json"]["example"]
     assert (unready.status_code, unready.json) == (503, documented)

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import BadRequest
 from werkzeug.test import TestResponse
 
-from tests.support import assert_error
+from tests.support.errors import assert_error
 from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"

@@ -1,12 +1,10 @@
 """Ordinary habits of Flask, marshmallow and SQLAlchemy work here, or are refused loudly: no silent traps."""
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from flask import Flask, Response, jsonify
@@ -14,8 +12,11 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
 
-from tests.serving import Service, serving
-from tests.support import assert_error, assert_invalid, disposed, make_app, migrated, sqlite_url
+from tests import faults
+from tests.support.apps import client_for, disposed, make_app, migrated
+from tests.support.databases import sqlite_url
+from tests.support.errors import assert_error, assert_invalid
+from tests.support.service import Service, serving
 from todo_api.platform.db.engine import run, transaction
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
@@ -137,33 +138,27 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A server whose app has ordinary routes."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "file").write_bytes(b"x" * 1_000_000)
-    change = "from tests import faults; faults.ordinary_routes()"
-    with serving(folder, sqlite_url(folder), change=change, FILE=folder / "file", LAME_DUCK_SECONDS=0) as service:
+    with serving(folder, sqlite_url(folder), fault=faults.ordinary_routes, FILE=folder / "file") as service:
         yield service
-
-
-def body(service: Service, path: str) -> bytes:
-    with urlopen(f"http://127.0.0.1:{service.port}{path}", timeout=10) as response:
-        found: bytes = response.read()
-        return found
 
 
 def test_each_request_in_a_worker_has_a_g_and_a_session_of_its_own(service: Service) -> None:
     with ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(lambda user: json.loads(body(service, f"/keep/{user}")), range(40)))
+        answers = list(clients.map(lambda user: service.request("GET", f"/keep/{user}").body, range(40)))
     assert [answer["before"] for answer in answers] == [None] * 40
     assert [answer["g"] for answer in answers] == [str(user) for user in range(40)]
 
 
 def test_what_is_to_be_done_at_the_end_of_a_request_is_done(service: Service) -> None:
-    before = int(body(service, "/ended"))
-    body(service, "/health")
-    assert int(body(service, "/ended")) == before + 2
+    before = int(service.request("GET", "/ended").body)
+    service.request("GET", "/health")
+    assert int(service.request("GET", "/ended").body) == before + 2
 
 
 def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
-    assert body(service, "/file") == b"x" * 1_000_000
-    assert body(service, "/stream").decode().splitlines() == [str(number) for number in range(1000)]
+    assert service.request("GET", "/file").body == b"x" * 1_000_000
+    stream = service.request("GET", "/stream").body
+    assert stream.decode().splitlines() == [str(number) for number in range(1000)]
 
 
 # Statements
@@ -171,11 +166,7 @@ def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    from tests.live import token
-
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token('alice')}"
-    return client
+    return client_for(app, "alice")
 
 
 things = Table(

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.outages import Proxy, as_given, running_service
-from tests.support import Postgres, make_app, migrated, sqlite_url
+from tests.support.apps import make_app, migrated
+from tests.support.databases import Postgres, sqlite_url
+from tests.support.proxy import Proxy
+from tests.support.service import serving
 from todo_api.platform.db.engine import database
 
 CONNECTED = (200, {"status": "healthy", "database": "connected"})
@@ -52,7 +53,7 @@ def test_an_exhausted_pool_does_not_make_it_unready(app: Flask) -> None:
 
 
 def test_it_is_not_ready_without_the_schema_and_the_log_names_the_command(
-    migrated_url: object, postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with postgres.database() as url:
         for empty in (url, sqlite_url(tmp_path)):
@@ -126,19 +127,17 @@ def test_a_storm_of_probes_makes_one_connection_a_second(hop: tuple[Proxy, Flask
 def test_a_lock_on_the_table_leaves_no_probes_behind(postgres: Postgres) -> None:
     with postgres.database() as url:
         app = migrated(make_app(url))
-        holder = psycopg2.connect(as_given(url))
-        holder.cursor().execute("LOCK tasks")
-        assert ready(app) == DISCONNECTED
-        time.sleep(1)
-        cursor = holder.cursor()
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        assert cursor.fetchone() == (0,)
-        holder.close()
+        with Postgres(url).connection() as holder:
+            holder.cursor().execute("BEGIN; LOCK tasks")
+            assert ready(app) == DISCONNECTED
+            time.sleep(1)
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            assert Postgres(url).query(waiting) == [(0,)]
         time.sleep(1)
         assert ready(app) == CONNECTED
 
 
 def test_the_server_answers_it_on_a_database_without_schema(tmp_path: Path, postgres: Postgres) -> None:
-    with postgres.database() as url, running_service(url) as service:
+    with postgres.database() as url, serving(tmp_path, url, WEB_CONCURRENCY=1) as service:
         assert service.request("GET", "/health/db")[:2] == DISCONNECTED
-        assert service.status("/api/alice/tasks") == 503
+        assert service.status("/api/alice/tasks", "alice") == 503

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support import assert_error, assert_invalid
+from tests.support.errors import assert_error, assert_invalid
 
 TASKS = "/api/alice/tasks"
 JSON = "application/json"

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.support import assert_error
+from tests.support.errors import assert_error
 
 DENIED = "Access denied: You can only access your own resources"
 

@@ -4,9 +4,9 @@ import datetime
 import ipaddress
 import json
 import logging
+import os
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -25,8 +25,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from flask import Flask
 from sqlalchemy import URL
 
-from tests.issuer import ORIGIN, Key, Server, answer, call, claims, key_server, raw
-from tests.support import assert_error, free_port
+from tests.support.apps import make_app
+from tests.support.errors import assert_error
+from tests.support.issuer import ORIGIN, Key, Server, answer, call, claims, key_server, raw
+from tests.support.ports import free_port
+from tests.support.processes import run_in_new_process
+from tests.support.waiting import wait_until
 from todo_api.auth import key_set
 from todo_api.auth import tokens as auth
 from todo_api.auth.claims import refuse_invalid
@@ -80,11 +84,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_set, "FETCH_SECONDS", 1.0)
 
 
-def eventually(check: Callable[[], bool], seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not so within {seconds} s"
-        time.sleep(0.01)
+def fetching() -> list[threading.Thread]:
+    """The threads that fetch keys now."""
+    return [thread for thread in threading.enumerate() if thread.name == "key-set"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left(server: Server) -> Iterator[None]:
+    yield
+    server.released.set()
+    wait_until(lambda: not fetching())
 
 
 def fetches(app: Flask) -> dict[str, int]:
@@ -236,7 +245,7 @@ def test_a_removed_key_is_refused_after_the_refresh_that_its_own_cached_token_st
     assert len(server.paths) == 1
     wait(1)
     assert call(app, removed).status_code == 200  # it does not wait
-    eventually(lambda: call(app, removed).status_code == 401)
+    wait_until(lambda: call(app, removed).status_code == 401)
     assert len(server.paths) == 2
 
 
@@ -252,7 +261,7 @@ def test_a_removed_keys_cached_token_is_refused_once_an_unknown_key_has_brought_
 
 
 def test_what_a_removed_key_was_verifying_meanwhile_is_not_cached(app: Flask, server: Server) -> None:
-    cache = app.extensions["todo_api.auth.tokens"]
+    cache = auth.token_cache(app)
     token = server.keys[0].sign()
     verify = cache.verifier.verify
 
@@ -336,7 +345,7 @@ def test_kept_keys_serve_for_a_day_without_their_provider_and_no_longer(
     for _ in range(23):
         wait(3600)
         assert call(app, token).status_code == 200
-        eventually(lambda: not auth.verifier(app)._thread.is_alive())
+        wait_until(lambda: not fetching())
     wait(3590)
     assert call(app, token).status_code == 200
     wait(11)
@@ -375,8 +384,7 @@ def test_a_fetch_from_a_server_that_trickles_ends_in_time(app: Flask, server: Se
     server.respond = raw(start, *[b"x"] * 100, pause=0.1)
     began = time.monotonic()
     assert_error(call(app, server.keys[0].sign()), 503, "Service Unavailable")
-    auth.verifier(app)._thread.join(5)
-    assert fetches(app)["failed"] == 1
+    wait_until(lambda: fetches(app)["failed"] == 1)
     assert time.monotonic() - began < 3
 
 
@@ -397,13 +405,13 @@ def test_a_host_name_that_takes_long_to_resolve_holds_one_thread_and_no_request_
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [resolved.wait(10)][1:])
     began = time.monotonic()
     assert_error(call(app, Key().sign()), 503, "Service Unavailable")
-    fetching = auth.verifier(app)._thread
+    [thread] = fetching()
     wait(3)
     assert_error(call(app, Key().sign()), 503, "Service Unavailable")
     assert time.monotonic() - began < 3
-    assert auth.verifier(app)._thread is fetching
+    assert fetching() == [thread]
     resolved.set()
-    fetching.join(5)
+    thread.join(5)
     assert fetches(app) == {"ok": 0, "failed": 1}
 
 
@@ -423,7 +431,7 @@ def test_requests_with_a_known_key_do_not_wait_while_the_provider_hangs(
 
     with ThreadPoolExecutor(8) as pool:
         refused = [pool.submit(ask, Key().sign()) for _ in range(8)]
-        eventually(lambda: len(lasted) == 7)  # one waits, and holds but its own thread
+        wait_until(lambda: len(lasted) == 7)  # one waits, and holds but its own thread
         assert [ask(server.keys[0].sign(claims(jti=str(number)))) for number in range(20)] == [200] * 20
         assert len(lasted) == 27
         assert [future.result() for future in refused] == [401] * 8
@@ -441,7 +449,7 @@ def test_a_refresh_from_a_provider_that_hangs_holds_no_request(
     began = time.monotonic()
     assert statuses(app, tokens) == [200] * 8
     assert time.monotonic() - began < 2
-    eventually(lambda: len(server.paths) == 2)
+    wait_until(lambda: len(server.paths) == 2)
 
 
 @pytest.mark.usefixtures("short")
@@ -551,32 +559,25 @@ def test_a_key_server_whose_certificate_is_trusted_is_believed_under_its_own_nam
 # Processes
 
 
-FORKED = """
-import os, sys
-from tests.issuer import ORIGIN, call
-from tests.support import make_app
-from todo_api.auth import tokens as auth
-
-database, url, before, cached, after = sys.argv[1:]
-app = make_app(database, better_auth_secret=None, better_auth_jwks_url=url, jwt_issuer=ORIGIN, jwt_audience=(ORIGIN,))
-statuses = [call(app, before).status_code]
-child = os.fork()
-if child == 0:
-    auth.verifier(app)._began -= 3  # as if the time had passed
-    statuses += [call(app, token).status_code for token in (cached, after)]
-    os._exit(0 if statuses == [200] * 3 else 1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
+def ask_before_and_after_a_fork(database: str, url: str, before: str, cached: str, after: str) -> None:
+    settings = {"better_auth_jwks_url": url, "jwt_issuer": ORIGIN, "jwt_audience": (ORIGIN,)}
+    app = make_app(database, better_auth_secret=None, **settings)
+    statuses = [call(app, before).status_code]
+    child = os.fork()
+    if child == 0:
+        key_set.monotonic = lambda: time.monotonic() + 3  # as if the time had passed
+        statuses += [call(app, token).status_code for token in (cached, after)]
+        os._exit(0 if statuses == [200] * 3 else 1)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_keys_are_fetched_in_a_forked_process_also_by_an_app_from_before_the_fork(
-    server: Server, sqlite_of_session: URL
+    server: Server, sqlite_of_session: URL, tmp_path: Path
 ) -> None:
     first, second = server.keys[0], Key()
     server.respond = published_in_turn(server, [first], [first, second])
     tokens = [first.sign(), first.sign(claims(jti="2")), second.sign()]
-    command = [sys.executable, "-c", FORKED, str(sqlite_of_session), server.url, *tokens]
-    subprocess.run(command, cwd=Path(__file__).parent.parent, check=True, timeout=60)
+    run_in_new_process(ask_before_and_after_a_fork, str(sqlite_of_session), server.url, *tokens, folder=tmp_path)
     assert len(server.paths) == 2
 
 

@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.support.checkout import ROOT
+
 # Each part may import those behind it and no other. A new module has to be given its place.
 ORDER = [
     *("wsgi", "app", "tasks", "service", "auth", "settings"),

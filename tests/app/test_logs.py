@@ -4,9 +4,9 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.outages import ROOT, Client, bearer, eventually, running_service
-from tests.support import SECRET, assert_error, free_port, make_app, sqlite_url
+from tests.support.apps import make_app
+from tests.support.databases import sqlite_url
+from tests.support.errors import assert_error
+from tests.support.service import serving
+from tests.support.waiting import wait_until
 from todo_api.platform import logs
 
 REQUEST = ["time", "level", "request_id", "method", "route", "status", "duration_ms", "bytes"]
@@ -145,73 +148,42 @@ def test_no_token_body_or_parameter_reaches_the_log(
     assert "secret" not in output
 
 
-@pytest.fixture
-def sqlite_service(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(port: int, **options: Any) -> subprocess.Popen[bytes]:
-        database = f"sqlite:///{tmp_path / 'todo.db'}"
-        environment = {"PATH": os.environ["PATH"], "PORT": str(port), "BETTER_AUTH_SECRET": SECRET}
-        environment["DATABASE_URL"] = database
-        command = [sys.executable, ROOT / "wsgi.py"]
-        started.append(subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL, **options))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+def test_a_pipe_that_nobody_reads_or_that_is_closed_stops_no_request(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), stdout=subprocess.PIPE) as service:
+        # More lines than the 64 KiB that a pipe holds.
+        assert {service.status("/health") for _ in range(600)} == {200}
+        assert service.process.stdout
+        service.process.stdout.close()
+        assert {service.status("/health") for _ in range(10)} == {200}
 
 
-def status(port: int, path: str = "/health") -> int:
-    client = Client(port, 5)
-    try:
-        return client.request("GET", path, None, bearer("alice"))[0]
-    except OSError:
-        return 0
-    finally:
-        client.close()
-
-
-def test_a_pipe_that_nobody_reads_or_that_is_closed_stops_no_request(
-    sqlite_service: Callable[..., subprocess.Popen[bytes]],
-) -> None:
-    port = free_port()
-    process = sqlite_service(port, stdout=subprocess.PIPE)
-    eventually(lambda: status(port) == 200, 20)
-    # More lines than the 64 KiB that a pipe holds.
-    assert {status(port) for _ in range(600)} == {200}
-    assert process.stdout
-    process.stdout.close()
-    assert {status(port) for _ in range(10)} == {200}
-
-
-def test_closed_standard_output_writes_into_no_other_file(
-    sqlite_service: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
-) -> None:
-    port = free_port()
-    sqlite_service(port, preexec_fn=lambda: os.close(1))
-    eventually(lambda: status(port) == 200, 20)
-    assert {status(port, "/api/alice/tasks") for _ in range(20)} == {200}
+def test_closed_standard_output_writes_into_no_other_file(tmp_path: Path) -> None:
+    closed = ("sh", "-c", 'exec "$@" >&-', "sh")
+    with serving(tmp_path, sqlite_url(tmp_path), before=closed) as service:
+        assert {service.status("/api/alice/tasks", "alice") for _ in range(20)} == {200}
     assert not any(b"request_id" in file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
 
 
-def test_a_person_at_a_terminal_reads_text(sqlite_service: Callable[..., subprocess.Popen[bytes]]) -> None:
-    port = free_port()
+def test_a_person_at_a_terminal_reads_text(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
-    sqlite_service(port, stdout=theirs)
-    eventually(lambda: status(port) == 200, 20)
-    assert status(port, "/api/alice/tasks") == 200
-    text = os.read(ours, 65536).decode()
+    os.set_blocking(ours, False)
+    shown = ""
+
+    def line() -> re.Match[str] | None:
+        nonlocal shown
+        with suppress(BlockingIOError):
+            shown += os.read(ours, 65536).decode()
+        return re.search(r"\d\d:\d\d:\d\d GET /api/<user_id>/tasks 200 [0-9.]+ ms 2 B [0-9a-f]{32}\r?\n", shown)
+
+    with serving(tmp_path, sqlite_url(tmp_path), stdout=theirs) as service:
+        assert service.status("/api/alice/tasks", "alice") == 200
+        wait_until(line)
     os.close(ours)
     os.close(theirs)
-    assert re.search(r"\d\d:\d\d:\d\d GET /api/<user_id>/tasks 200 [0-9.]+ ms 2 B [0-9a-f]{32}\r?\n", text)
 
 
 def test_lines_of_concurrent_requests_are_never_torn(tmp_path: Path) -> None:
-    with running_service(sqlite_url(tmp_path)) as service, ThreadPoolExecutor(16) as executor:
+    with serving(tmp_path, sqlite_url(tmp_path)) as service, ThreadPoolExecutor(16) as executor:
         assert set(executor.map(lambda _: service.status("/health"), range(400))) == {200}
         lines = [line for line in service.output().splitlines() if not line.startswith("Listening")]
     assert sum(json.loads(line).get("route") == "/health" for line in lines) >= 400

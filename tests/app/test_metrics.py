@@ -2,18 +2,20 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support import assert_error, make_app, migrated, sqlite_url
+from tests.support.apps import make_app, migrated
+from tests.support.databases import sqlite_url
+from tests.support.errors import assert_error
+from tests.support.processes import run_in_new_process
+from tests.support.tokens import bearer
 from todo_api.auth import tokens as auth
+from todo_api.platform import metrics
 from todo_api.platform.environment import SettingsError
 from todo_api.settings import read_settings
 
@@ -23,6 +25,9 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 def numbers(text: str) -> dict[tuple[str, ...], float]:
     """Each sample by its name and the values of its labels."""
+    # Here, since a process of its own asks whether this is imported.
+    from prometheus_client.parser import text_string_to_metric_families
+
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
@@ -54,9 +59,8 @@ def test_a_short_token_stops_the_start() -> None:
 
 def test_requests_are_counted_and_timed_by_template_not_by_path(measured: Flask) -> None:
     client = measured.test_client()
-    headers = {"Authorization": f"Bearer {auth.verifier(measured).sign('alice', 60)}"}
     for title in ("One", "Two", ""):
-        client.post("/api/alice/tasks", json={"title": title}, headers=headers)
+        client.post("/api/alice/tasks", json={"title": title}, headers=bearer("alice"))
     client.get("/alice/secret")
     client.open("/health", method="BREW")
     response = client.get("/metrics", headers=BEARER)
@@ -84,73 +88,58 @@ def test_fetches_of_the_key_set_are_counted(measured: Flask) -> None:
     assert (found["todo_jwks_fetches_total", "ok"], found["todo_jwks_fetches_total", "failed"]) == (2, 1)
 
 
+def print_whether_imported() -> None:
+    import wsgi  # noqa: F401
+
+    print("prometheus_client" in sys.modules)
+
+
 def test_nothing_is_imported_for_them_unless_a_token_is_set(tmp_path: Path) -> None:
-    program = "import sys, wsgi; print('prometheus_client' in sys.modules)"
-    assert run_python(program, tmp_path).stdout == "False\n"
-    assert run_python(program, tmp_path, METRICS_TOKEN=TOKEN).stdout == "True\n"
+    assert run_in_new_process(print_whether_imported, folder=tmp_path).stdout == "False\n"
+    assert run_in_new_process(print_whether_imported, folder=tmp_path, METRICS_TOKEN=TOKEN).stdout == "True\n"
+
+
+def print_metrics() -> None:
+    print(make_app("sqlite://", metrics_token=TOKEN).test_client().get("/metrics", headers=BEARER).text)
 
 
 def test_they_are_whole_under_another_server_too(tmp_path: Path) -> None:
-    program = f"""
-        from tests.support import make_app
-        app = make_app("sqlite://", metrics_token="{TOKEN}")
-        print(app.test_client().get("/metrics", headers={BEARER}).text)
-    """
-    shown = run_python(dedent(program), tmp_path, PROMETHEUS_MULTIPROC_DIR=str(tmp_path)).stdout
+    shown = run_in_new_process(print_metrics, folder=tmp_path, PROMETHEUS_MULTIPROC_DIR=str(tmp_path)).stdout
     assert "todo_db_connections_max 8.0" in shown
 
 
-def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(tmp_path: Path) -> None:
-    program = f"""
-        import json, os, sys
-        from tests.support import make_app, settings
-        from todo_api.platform import metrics
+def print_metrics_of_workers(url: str) -> None:
+    """Those of two workers, each of which dies within a request, as does the one that replaces the second."""
+    metrics.prepare()
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    app = make_app(url, metrics_token=TOKEN)
+    app.add_url_rule("/die", view_func=lambda: os._exit(0))
 
-        chosen = settings("sqlite:///{tmp_path}/todo.db", metrics_token="{TOKEN}")
-        metrics.prepare()
-        folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-        app = make_app(chosen.database_url, metrics_token=chosen.metrics_token)
-        app.add_url_rule("/die", view_func=lambda: os._exit(0))
+    def die_within_a_request() -> None:
+        app.test_client().get("/health")
+        app.test_client().get("/die")
 
-        def worker(slot, work):
-            if child := os.fork():
-                assert os.waitpid(child, 0)[1] == 0
-                return
-            metrics.enter_worker(app, slot)
-            work(app)
+    def show() -> None:
+        text = app.test_client().get("/metrics", headers=BEARER).text
+        print(json.dumps([text, folder, [file.name for file in Path(folder).iterdir()]]), file=sys.stderr, flush=True)
+        os._exit(0)
+
+    for number, work in ((0, die_within_a_request), (1, die_within_a_request), (1, die_within_a_request), (0, show)):
+        if child := os.fork():
+            assert os.waitpid(child, 0)[1] == 0
+        else:
+            metrics.enter_worker(app, number)
+            work()
             os._exit(1)
 
-        def die_within_a_request(app):
-            app.test_client().get("/health")
-            app.test_client().get("/die")
 
-        def show(app):
-            text = app.test_client().get("/metrics", headers={BEARER}).text
-            print(json.dumps([text, folder, os.listdir(folder)]), file=sys.stderr, flush=True)
-            os._exit(0)
-
-        for slot in (0, 1, 1):
-            worker(slot, die_within_a_request)
-        worker(0, show)
-    """
-    text, folder, files = json.loads(run_python(dedent(program), tmp_path).stderr)
-    found = numbers(text)
-    assert found["todo_requests_total", "GET", "/health", "200"] == 3
+def test_workers_add_up_and_one_that_is_replaced_leaves_nothing_but_its_counts(tmp_path: Path) -> None:
+    done = run_in_new_process(print_metrics_of_workers, f"sqlite:///{tmp_path}/todo.db", folder=tmp_path)
+    text, folder, files = json.loads(done.stderr)
+    samples = numbers(text)
+    assert samples["todo_requests_total", "GET", "/health", "200"] == 3
     # Worker 1 died within a request, and this one is worker 0's.
-    assert found["todo_requests_in_flight",] == 2
-    assert found["todo_db_connections_max",] == 16
+    assert samples["todo_requests_in_flight",] == 2
+    assert samples["todo_db_connections_max",] == 16
     assert {name.rpartition("_")[2] for name in files} == {"parent.db", "0.db", "1.db"}
     assert not Path(folder).exists()
-
-
-def run_python(program: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done

@@ -10,15 +10,17 @@ from typing import Any
 
 import flask_migrate
 import pytest
+from flask import Flask
 from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.support import SECRET, Postgres, assert_error, make_app, migrated
-from todo_api.auth import tokens as auth
+from tests.support.apps import make_app, migrated
+from tests.support.checkout import ROOT
+from tests.support.databases import Postgres
+from tests.support.errors import assert_error
+from tests.support.tokens import SECRET, bearer
 from todo_api.platform.db.engine import db
 from todo_api.service import commands as cli
-
-ROOT = Path(__file__).parent.parent
 
 
 def schema(url: URL) -> dict[str, Any]:
@@ -98,10 +100,7 @@ def test_no_drift_between_models_and_migrations(empty_url: URL) -> None:
     ],
     ids=repr,
 )  # fmt: skip
-def test_the_database_holds_the_limits_by_itself(
-    migrated_url: URL, changes: dict[str, Any], constraint: str | None
-) -> None:
-    app = make_app(migrated_url)
+def test_the_database_holds_the_limits_by_itself(app: Flask, changes: dict[str, Any], constraint: str | None) -> None:
     with app.app_context(), db.engine.execution_options(isolation_level="SERIALIZABLE").connect() as connection:
         at: Any = 0
         if connection.dialect.name == "postgresql":
@@ -173,7 +172,7 @@ def test_without_a_schema_it_answers_503_and_names_the_command_in_one_line(
 ) -> None:
     app = make_app(empty_url)
     client = app.test_client()
-    headers = {"Authorization": f"Bearer {auth.verifier(app).sign('alice', 60)}"}
+    headers = bearer("alice")
     operations = [("GET", ""), ("POST", ""), ("GET", "/1"), ("PUT", "/1"), ("DELETE", "/1"), ("PATCH", "/1/complete")]
     for number, (method, path) in enumerate(operations, 1):
         with caplog.at_level(logging.WARNING):

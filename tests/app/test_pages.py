@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from tests.support import assert_invalid
+from tests.support.errors import assert_invalid
 from todo_api.platform.db.engine import db
 from todo_api.tasks import store
 from todo_api.tasks.model import Task

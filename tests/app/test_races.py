@@ -4,14 +4,15 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support import Postgres, disposed, make_app, migrated
-from todo_api.auth import tokens as auth
+from tests.support.apps import client_for, disposed, make_app, migrated
+from tests.support.databases import Postgres
 
 TASKS = "/api/alice/tasks"
 THREADS = 8
@@ -89,14 +90,8 @@ def test_connections_that_the_database_closed_are_replaced_however_many_find_out
     request.addfinalizer(lambda: sys.setswitchinterval(0.005))
     sys.setswitchinterval(1e-6)
     with postgres.database() as url, disposed(migrated(make_app(url))) as app:
-
-        def client_of(user: str) -> FlaskClient:
-            client = app.test_client()
-            client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(app).sign(user, 60)}"
-            return client
-
         for _ in range(8):
-            answers = at_once(client_of, lambda client, turn: client.get(TASKS), times=2 * THREADS)
+            answers = at_once(partial(client_for, app), lambda client, turn: client.get(TASKS), times=2 * THREADS)
             assert {response.status_code for response in answers} == {200}
             Postgres(url).execute(
                 "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from tests.support.checkout import ROOT
 from todo_api.platform.environment import SettingsError
 from todo_api.settings import Settings, read_settings
 
-ROOT = Path(__file__).parent.parent
 SECRET = "s3cret" + "x" * 58
 NO_FILE = "/nonexistent/.env"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from werkzeug.test import TestResponse
 
-from tests.support import empty
-from todo_api.auth import tokens as auth
+from tests.support.apps import empty
+from tests.support.tokens import bearer
 from todo_api.tasks import store
 
 MESSAGES = {
@@ -87,7 +87,6 @@ class Tasks(RuleBasedStateMachine):
         empty(self.app)
 
     def send(self, user: str, method: str, path: str = "", body: Any = None) -> TestResponse:
-        token = auth.verifier(self.app).sign(user, 60)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "now", lambda: self.time)
             return self.client.open(
@@ -95,7 +94,7 @@ class Tasks(RuleBasedStateMachine):
                 method=method,
                 data=None if body is None else json.dumps(body),
                 content_type="application/json",
-                headers={"Authorization": f"Bearer {token}"},
+                headers=bearer(user),
             )
 
     def found(self, user: str, task_id: int) -> dict[str, Any] | None:

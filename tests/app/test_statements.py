@@ -4,21 +4,20 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import flask_migrate
 import psycopg2.extensions
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
-from tests.support import Postgres, make_app, migrated
-from todo_api.auth import tokens as auth
+from tests.support.apps import client_for, make_app, migrated
+from tests.support.checkout import ROOT
+from tests.support.databases import Postgres
 from todo_api.platform.db.engine import db
 
-README = Path(__file__).parent.parent / "README.md"
+README = ROOT / "README.md"
 TASKS = "/api/alice/tasks"
 LISTS = ["", "status=all", "status=pending", "status=completed"]
 
@@ -29,8 +28,7 @@ class Recorded:
     def __init__(self, url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
         self.on_sqlite = url.drivername == "sqlite"
         self.app: Flask = make_app(url)
-        self.client: FlaskClient = self.app.test_client()
-        self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {auth.verifier(self.app).sign('alice', 60)}"
+        self.client = client_for(self.app, "alice")
         self.statements: list[str] = []
         statements = self.statements
         driver: Any = sqlite3 if self.on_sqlite else psycopg2
@@ -67,8 +65,8 @@ class Recorded:
 
 
 @pytest.fixture
-def recorded(app: Flask, migrated_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
-    recorded = Recorded(migrated_url, monkeypatch)
+def recorded(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    recorded = Recorded(database_url, monkeypatch)
     yield recorded
     with recorded.app.app_context():
         db.engine.dispose()

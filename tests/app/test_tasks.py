@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support import assert_error
+from tests.support.errors import assert_error
 from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"

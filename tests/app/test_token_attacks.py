@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from sqlalchemy import URL
 from werkzeug.test import TestResponse
 
-from tests.issuer import ORIGIN, USER, Key, b64, call, claims, hs256, key_server
-from tests.support import SECRET, assert_error, disposed, make_app
+from tests.support.apps import disposed, make_app
+from tests.support.errors import assert_error
+from tests.support.issuer import ORIGIN, USER, Key, b64, call, claims, hs256, key_server
+from tests.support.tokens import SECRET
+from todo_api.auth.tokens import token_cache
 
 DETAILS = {
     "Not authenticated",
@@ -401,15 +404,20 @@ def test_times_hold_with_a_leeway_of_ten_seconds_also_once_a_token_was_taken(mod
 
 def test_the_cache_is_bounded_and_drops_one_token_at_a_time(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("todo_api.auth.tokens.CACHED_TOKENS", 3)
-    cache = mode.app.extensions["todo_api.auth.tokens"]
+    cache = token_cache(mode.app)
     cache.clear()
+    verify, verified = cache.verifier.verify, []
+    monkeypatch.setattr(cache.verifier, "verify", lambda token: [verified.append(token), verify(token)][1])
     tokens = [mode.sign(claims(jti=str(number))) for number in range(5)]
     for token in tokens:
         assert call(mode.app, token).status_code == 200
-    assert list(cache._verified) == tokens[2:]
-    call(mode.app, mode.sign(claims(exp=1)))
-    call(mode.app, mode.sign(claims(name="x" * 5000)))
-    assert list(cache._verified) == tokens[2:]
+    assert verified == tokens
+    call(mode.app, mode.sign(claims(exp=1)))  # neither one that is refused
+    call(mode.app, mode.sign(claims(name="x" * 5000)))  # nor a long one takes a place
+    verified.clear()
+    for token in [*tokens[2:], tokens[0], *tokens[3:]]:
+        assert call(mode.app, token).status_code == 200
+    assert verified == [tokens[0]]
 
 
 # Anything at all

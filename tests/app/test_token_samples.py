@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +9,12 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.issuer import Server, answer, call, key_server
-from tests.support import SECRET, assert_error
+from tests.support.checkout import ROOT
+from tests.support.errors import assert_error
+from tests.support.issuer import Server, answer, call, key_server
+from tests.support.tokens import SECRET
 
-SAMPLES = json.loads((Path(__file__).parent / "data/better_auth_tokens.json").read_text())["samples"]
+SAMPLES = json.loads((ROOT / "tests/data/better_auth_tokens.json").read_text())["samples"]
 sampled = pytest.mark.parametrize("sample", SAMPLES, ids=[sample["name"] for sample in SAMPLES])
 
 Sample = dict[str, Any]

@@ -2,44 +2,25 @@
 
 import json
 import os
-import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import SECRET, free_port, needs
+from tests.support.checkout import ROOT
+from tests.support.client import Client
+from tests.support.databases import sqlite_url
+from tests.support.ports import free_port
+from tests.support.programs import installed_packages
+from tests.support.service import serving
+from tests.support.tokens import SECRET
+from tests.support.waiting import wait_until
 
-WSGI = Path(__file__).parent.parent / "wsgi.py"
-SCRIPTS = Path(__file__).parent / "better_auth"
+SCRIPTS = ROOT / "tests/programs/better_auth"
 ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}
-
-
-def request(method: str, url: str, token: str = "") -> int:
-    """The status of the answer, 0 where there is none."""
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=10)
-    try:
-        connection.request(method, parts.path, headers={"Authorization": f"Bearer {token}"})
-        return connection.getresponse().status
-    except ConnectionError:
-        return 0
-    finally:
-        connection.close()
-
-
-def eventually(check: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, f"not so within {seconds} s"
-        time.sleep(0.1)
 
 
 def stop(process: "subprocess.Popen[str]") -> None:
@@ -51,43 +32,37 @@ def stop(process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the scripts with what they import installed, exactly as locked."""
-    needs("node", "npm")
-    folder = tmp_path_factory.mktemp("better_auth")
-    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=180)
-    return folder
+def installed() -> Path:
+    """What the scripts import, exactly as locked."""
+    return installed_packages(SCRIPTS)
 
 
 class World:
     """Better Auth and the API, and a page that signs its user in to the one and calls the other."""
 
-    def __init__(self, scripts: Path, folder: Path, processes: ExitStack, **api_settings: str) -> None:
-        self._processes = processes
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.api = f"http://127.0.0.1:{free_port()}"
+    def __init__(self, folder: Path, stack: ExitStack, *, shared_secret: bool) -> None:
+        self._stack = stack
+        self._port = free_port()
+        url = f"http://127.0.0.1:{self._port}"
+        way = {} if shared_secret else {"BETTER_AUTH_SECRET": None, "BETTER_AUTH_URL": url}
+        self.api = stack.enter_context(serving(folder, sqlite_url(folder), **way))
         settings = {
-            "BETTER_AUTH_URL": self.url,
+            "BETTER_AUTH_URL": url,
             "BETTER_AUTH_SECRET": SECRET,
             "BETTER_AUTH_TELEMETRY": "0",
-            "NEXT_PUBLIC_TODO_API": self.api,
+            "NEXT_PUBLIC_TODO_API": self.api.address,
         }
-        self.better_auth = self.start("node", "server.mjs", cwd=scripts, **settings)
+        self.better_auth = self._start("server.mjs", settings)
         assert self.better_auth.stdout
         assert self.better_auth.stdout.readline() == "ready\n"
-        database = {"DATABASE_URL": f"sqlite:///{folder}/todo.db", "PORT": str(urlsplit(self.api).port)}
-        self.start(sys.executable, str(WSGI), cwd=folder, **database, **(api_settings or {"BETTER_AUTH_URL": self.url}))
-        eventually(lambda: request("GET", f"{self.api}/health") == 200, 30)
-        self._page = self.start("node", "page.mjs", cwd=scripts, **settings)
+        self._page = self._start("page.mjs", settings)
 
-    def start(self, *command: str, cwd: Path, **environment: str) -> "subprocess.Popen[str]":
+    def _start(self, script: str, settings: dict[str, str]) -> "subprocess.Popen[str]":
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen(command, cwd=cwd, env={**kept, **environment}, text=True, **pipes)
-        self._processes.enter_context(process)
-        self._processes.callback(stop, process)
+        process = subprocess.Popen(["node", script], cwd=SCRIPTS, env={**kept, **settings}, text=True, **pipes)
+        self._stack.enter_context(process)
+        self._stack.callback(stop, process)
         return process
 
     def page(self, step: str, *given: Any) -> Any:
@@ -99,16 +74,19 @@ class World:
         return json.loads(self._page.stdout.readline())
 
     def tasks(self, user_id: str, token: str) -> int:
-        return request("GET", f"{self.api}/api/{user_id}/tasks", token)
+        headers = {"Authorization": f"Bearer {token}"}
+        return self.api.request("GET", f"/api/{user_id}/tasks", headers=headers).status
 
     def post(self, path: str) -> None:
-        assert request("POST", self.url + path) == 200
+        """To Better Auth."""
+        with Client(self._port) as client:
+            assert client.request("POST", path).status == 200
 
 
 @pytest.fixture
-def world(scripts: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with ExitStack() as processes:
-        yield lambda **api_settings: World(scripts, tmp_path, processes, **api_settings)
+def world(installed: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    with ExitStack() as stack:
+        yield lambda *, shared_secret=False: World(tmp_path, stack, shared_secret=shared_secret)
 
 
 def test_who_signs_in_has_tasks_through_rotation_removal_and_outage(world: Callable[..., World]) -> None:
@@ -127,12 +105,12 @@ def test_who_signs_in_has_tasks_through_rotation_removal_and_outage(world: Calla
     assert there.tasks(user, old) == 200
     there.post("/rotate")
     new = there.page("token")
-    eventually(lambda: there.tasks(user, new) == 200, 5)
+    wait_until(lambda: there.tasks(user, new) == 200, 5)
     assert there.tasks(user, old) == 200
 
     there.post("/forget-keys")
     newest = there.page("token")
-    eventually(lambda: there.tasks(user, newest) == 200, 5)
+    wait_until(lambda: there.tasks(user, newest) == 200, 5)
     assert [there.tasks(user, token) for token in (old, new)] == [401, 401]
     assert there.page("todoApi", path)["status"] == 200  # with a token it asked for when it got the 401
 
@@ -141,7 +119,7 @@ def test_who_signs_in_has_tasks_through_rotation_removal_and_outage(world: Calla
 
 
 def test_who_signs_in_has_tasks_with_a_shared_secret(world: Callable[..., World]) -> None:
-    there = world(BETTER_AUTH_SECRET=SECRET)
+    there = world(shared_secret=True)
     user = there.page("signUp", ADA)["id"]
     assert there.tasks(user, there.page("sharedSecretToken")) == 200
     assert there.tasks("somebody", there.page("sharedSecretToken")) == 403
@@ -150,4 +128,4 @@ def test_who_signs_in_has_tasks_with_a_shared_secret(world: Callable[..., World]
 
 @pytest.mark.parametrize("name", ["auth", "auth-client", "todo-api", "shared-secret"])
 def test_the_readme_shows_the_code_that_runs_here(name: str) -> None:
-    assert (SCRIPTS / f"{name}.mjs").read_text() in (SCRIPTS.parent.parent / "README.md").read_text()
+    assert (SCRIPTS / f"{name}.mjs").read_text() in (ROOT / "README.md").read_text()

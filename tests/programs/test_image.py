@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.support.checkout import ROOT
 
 
 def test_hadolint_has_nothing_to_say() -> None:

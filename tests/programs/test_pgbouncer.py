@@ -2,24 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
-import psycopg2
 import pytest
 from sqlalchemy import URL
 
-from tests.outages import (
-    CLIENTS,
-    SHORT,
-    Cluster,
-    Load,
-    Service,
-    as_given,
-    running_cluster,
-    running_pgbouncer,
-    running_service,
-)
-from tests.support import needs
+from tests.support.cluster import Cluster, running_cluster, running_pgbouncer
+from tests.support.databases import Postgres
+from tests.support.load import SHORT, Load
+from tests.support.programs import needs
+from tests.support.service import Service, serving
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +27,8 @@ def pooler(cluster: Cluster) -> Iterator[URL]:
 
 
 @pytest.fixture(scope="module")
-def service(pooler: URL) -> Iterator[Service]:
-    with running_service(pooler, **SHORT) as service:
+def service(pooler: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("server"), pooler, **SHORT) as service:
         yield service
 
 
@@ -49,12 +40,11 @@ def empty_table(cluster: Cluster) -> None:
 def test_every_request_is_served_and_no_setting_leaks_to_other_clients(
     cluster: Cluster, pooler: URL, service: Service
 ) -> None:
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port) as load:
         time.sleep(1)
     assert {status for _, status, _ in load.answers} == {200, 201}
     load.assert_nothing_lost_nor_wrong(cluster)
-    with closing(psycopg2.connect(as_given(pooler))) as other, other.cursor() as cursor:
-        other.autocommit = True
+    with Postgres(pooler).connection() as other, other.cursor() as cursor:
         for name in ["lock_timeout", "statement_timeout"] * 20:
             cursor.execute(f"SHOW {name}")
             assert cursor.fetchone() == ("0",)
@@ -63,7 +53,7 @@ def test_every_request_is_served_and_no_setting_leaks_to_other_clients(
 def test_a_restart_behind_it_costs_nothing_but_503s_and_is_over_within_two_seconds(
     cluster: Cluster, service: Service
 ) -> None:
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port) as load:
         time.sleep(0.5)
         cluster.restart("immediate")
         back = time.monotonic()
@@ -75,7 +65,7 @@ def test_a_restart_behind_it_costs_nothing_but_503s_and_is_over_within_two_secon
 def test_a_frozen_database_behind_it_is_503_within_ten_seconds_and_back_within_two(
     cluster: Cluster, service: Service
 ) -> None:
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port) as load:
         time.sleep(0.5)
         cluster.freeze()
         try:

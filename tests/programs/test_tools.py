@@ -8,9 +8,19 @@ from uuid import uuid4
 
 import pytest
 
-from tests.live import ROOT, token
+from tests.support.checkout import ROOT
+from tests.support.programs import installed_packages
+from tests.support.service import Service
+from tests.support.tokens import token
 
-CLIENTS = ROOT / "tests/clients"
+FOLDER = ROOT / "tests/programs"
+CLIENTS = FOLDER / "clients"
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> Path:
+    """Where the tools and clients for Node are installed."""
+    return installed_packages(CLIENTS)
 
 
 def run(*command: object, cwd: Path, seconds: int = 300, **environment: str) -> str:
@@ -44,10 +54,10 @@ def test_spectral_finds_nothing_by_its_rules_for_openapi(document_file: Path, no
     assert "No results with a severity of 'hint' or higher found" in run(*command, document_file, cwd=tmp_path)
 
 
-def test_schemathesis_finds_nothing_with_all_its_checks(live_server: str, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing_with_all_its_checks(live_server: Service, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("st")
-    command = (program, "--config-file", ROOT / "tests/schemathesis.toml", "run", "--checks", "all", "--no-color")
-    output = run(*command, f"{live_server}/openapi.json", cwd=tmp_path, API_TOKEN=token("alice"))
+    command = (program, "--config-file", FOLDER / "schemathesis.toml", "run", "--checks", "all", "--no-color")
+    output = run(*command, f"{live_server.address}/openapi.json", cwd=tmp_path, API_TOKEN=token("alice"))
     assert "No issues found" in output
     assert "Tested: 9" in output
     for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
@@ -78,19 +88,21 @@ def python_client(document_file: Path, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-def round_arguments(live_server: str, unavailable_server: str) -> tuple[str, ...]:
+def round_arguments(live_server: Service, unavailable_server: Service) -> tuple[str, ...]:
     user = f"round {uuid4()}"
-    return live_server, unavailable_server, user, token(user), token(user, seconds=-60)
+    return live_server.address, unavailable_server.address, user, token(user), token(user, seconds=-60)
 
 
 def test_the_typescript_client_goes_the_whole_round(
-    typescript_client: Path, live_server: str, unavailable_server: str
+    typescript_client: Path, live_server: Service, unavailable_server: Service
 ) -> None:
     arguments = round_arguments(live_server, unavailable_server)
     assert run("node", "round.js", *arguments, cwd=typescript_client) == "the whole round\n"
 
 
-def test_the_python_client_goes_the_whole_round(python_client: Path, live_server: str, unavailable_server: str) -> None:
+def test_the_python_client_goes_the_whole_round(
+    python_client: Path, live_server: Service, unavailable_server: Service
+) -> None:
     arguments = (CLIENTS / "round.py", *round_arguments(live_server, unavailable_server))
     output = run(sys.executable, *arguments, cwd=python_client, PYTHONPATH=str(python_client))
     assert output == "the whole round\n"

@@ -3,13 +3,13 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.live import ROOT, running
-from tests.support import needs
+from tests.support.checkout import ROOT, copy_code
+from tests.support.programs import needs
+from tests.support.service import serving
 
 
 def test_the_readmes_curl_lines_run_as_they_stand(tmp_path: Path) -> None:
@@ -17,13 +17,11 @@ def test_the_readmes_curl_lines_run_as_they_stand(tmp_path: Path) -> None:
     block = re.search(r"^## Call it$.*?^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     assert block
     # A fresh clone after the README's Run command: nothing but the code, and `.venv`.
-    for name in ("todo_api", "migrations"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "wsgi.py", tmp_path)
+    copy_code(tmp_path)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    with running(tmp_path, root=tmp_path) as address:
+    with serving(tmp_path, root=tmp_path, BETTER_AUTH_SECRET=None) as service:
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block[1].replace("http://127.0.0.1:8000", address)],
+            ["bash", "-euo", "pipefail", "-c", block[1].replace("http://127.0.0.1:8000", service.address)],
             check=False,
             cwd=tmp_path,
             env={"PATH": os.environ["PATH"]},

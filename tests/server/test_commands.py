@@ -1,33 +1,29 @@
 """`flask token` and `python wsgi.py` as a newcomer runs them: in a copy of the tree with nothing configured."""
 
-import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
 
-from tests.live import ROOT, running
-from tests.support import SECRET, make_app, sqlite_url
+from tests.support.apps import make_app
+from tests.support.checkout import copy_code
+from tests.support.databases import sqlite_url
+from tests.support.service import Service, run_to_its_end, serving
+from tests.support.tokens import SECRET
 from todo_api.service import commands as cli
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A clean checkout."""
-    for name in ("todo_api", "migrations"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "wsgi.py", tmp_path)
-    return tmp_path
+    return copy_code(tmp_path)
 
 
 def start(tree: Path, *arguments: str, **settings: str) -> subprocess.Popen[str]:
@@ -47,49 +43,38 @@ def flask(tree: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def request(address: str, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, Any]:
-    sent = urllib.request.Request(
-        f"{address}{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(sent, timeout=10) as response:
-            data = response.read()
-            return response.status, json.loads(data) if data else None
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
+def serving_newcomer(tree: Path, **settings: object) -> AbstractContextManager[Service]:
+    """The tree's server with nothing configured but these settings."""
+    return serving(tree, root=tree, **{"BETTER_AUTH_SECRET": None, **settings})
 
 
 def test_a_newcomer_is_served_with_nothing_configured_and_finds_the_tasks_again(tree: Path) -> None:
-    with running(tree, tree) as address:
+    with serving_newcomer(tree) as service:
         status, token, err = flask(tree, "token", "alice")
         assert (status, err) == (0, "")
         assert token.count("\n") == 1
-        token = token.strip()
-        assert request(address, "GET", "/health/db") == (200, {"status": "healthy", "database": "connected"})
-        status, task = request(address, "POST", "/api/alice/tasks", token, {"title": "Buy milk"})
+        alice = {"Authorization": f"Bearer {token.strip()}"}
+        assert service.request("GET", "/health/db")[:2] == (200, {"status": "healthy", "database": "connected"})
+        status, task, _ = service.request("POST", "/api/alice/tasks", {"title": "Buy milk"}, headers=alice)
         assert status == 201
-        assert request(address, "GET", "/api/alice/tasks", token) == (200, [task])
-        assert request(address, "PUT", "/api/alice/tasks/1", token, {"description": "Two litres"})[0] == 200
-        status, task = request(address, "PATCH", "/api/alice/tasks/1/complete", token)
+        assert service.request("GET", "/api/alice/tasks", headers=alice)[:2] == (200, [task])
+        changes = {"description": "Two litres"}
+        assert service.request("PUT", "/api/alice/tasks/1", changes, headers=alice).status == 200
+        task = service.request("PATCH", "/api/alice/tasks/1/complete", headers=alice).body
         assert (task["description"], task["completed"]) == ("Two litres", True)
-        assert request(address, "GET", "/api/bob/tasks", token)[0] == 403
-        assert request(address, "GET", "/api/alice/tasks")[0] == 401
-    with running(tree, tree) as address:
-        assert request(address, "GET", "/api/alice/tasks", token) == (200, [task])
-        assert request(address, "DELETE", "/api/alice/tasks/1", token) == (204, None)
+        assert service.request("GET", "/api/bob/tasks", headers=alice).status == 403
+        assert service.request("GET", "/api/alice/tasks").status == 401
+    with serving_newcomer(tree) as service:
+        assert service.request("GET", "/api/alice/tasks", headers=alice)[:2] == (200, [task])
+        assert service.request("DELETE", "/api/alice/tasks/1", headers=alice)[:2] == (204, b"")
     assert {path.name for path in (tree / "instance").iterdir()} >= {"todo.db", "secret"}
     assert stat.S_IMODE((tree / "instance" / "secret").stat().st_mode) == 0o600
 
 
 def test_a_database_and_a_secret_of_ones_own_are_used(tree: Path) -> None:
     own = {"DATABASE_URL": "sqlite:///data/mine.db", "BETTER_AUTH_SECRET": SECRET}
-    with running(tree, tree, **own) as address:
-        token = jwt.encode({"sub": "alice", "exp": int(time.time()) + 60}, SECRET)
-        assert request(address, "POST", "/api/alice/tasks", token, {"title": "x"})[0] == 201
+    with serving_newcomer(tree, **own) as service:
+        assert service.request("POST", "/api/alice/tasks", {"title": "x"}, user_id="alice").status == 201
     assert (tree / "instance" / "data" / "mine.db").exists()
     assert not (tree / "instance" / "secret").exists()
 
@@ -97,10 +82,9 @@ def test_a_database_and_a_secret_of_ones_own_are_used(tree: Path) -> None:
 def test_a_port_in_use_is_one_clear_line_and_status_2(tree: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        process = start(tree, "wsgi.py", PORT=str(port))
-        err = process.communicate(timeout=60)[1]
-    assert process.returncode == 2
-    assert [str(port) in line for line in err.splitlines()] == [True]
+        ended = run_to_its_end(tree, root=tree, BETTER_AUTH_SECRET=None, PORT=port)
+    assert ended.returncode == 2
+    assert [str(port) in line for line in ended.stderr.splitlines()] == [True]
     assert not (tree / "instance" / "todo.db").exists()
 
 
@@ -139,5 +123,6 @@ def test_the_file_means_the_same_to_flask_as_to_the_server(tree: Path) -> None:
     own = "keep-${NAME}-and-$this-" + "x" * 64
     (tree / ".env").write_text(f"NAME=it\nBETTER_AUTH_SECRET={own}\nDATABASE_URL=sqlite:///mine.db\n")
     token = flask(tree, "token", "alice")[1].strip()
-    with running(tree, tree) as address:
-        assert request(address, "GET", "/api/alice/tasks", token) == (200, [])
+    with serving_newcomer(tree) as service:
+        alice = {"Authorization": f"Bearer {token}"}
+        assert service.request("GET", "/api/alice/tasks", headers=alice)[:2] == (200, [])

@@ -8,17 +8,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
-from tests.serving import Service, serving, token
-from tests.support import sqlite_url
+from tests import faults
+from tests.support.databases import sqlite_url
+from tests.support.service import Service, serving
+from tests.support.tokens import token
 from todo_api.platform.server.worker import SPARE_PLACES
 
 ORIGIN = "http://localhost:3000"
+AUTHORIZATION = f"Authorization: Bearer {token('alice')}"
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,8 @@ def url(folder: Path) -> URL:
 @pytest.fixture(scope="module")
 def service(folder: Path, url: URL) -> Iterator[Service]:
     """One worker with one connection to the database, whose patience with a request is 2 s."""
-    change = "from todo_api.platform.server import connection\nconnection.REQUEST_SECONDS = 2"
-    with serving(folder, url, change=change, THREADS=1, LAME_DUCK_SECONDS=0, DRAIN_SECONDS=1) as service:
+    with serving(folder, url, fault=faults.impatience, THREADS=1, DRAIN_SECONDS=1) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def bearer(url: URL) -> str:
-    return f"Authorization: Bearer {token(url)}\r\n"
 
 
 def answer(client: socket.socket, method: str = "GET") -> tuple[HTTPResponse, bytes]:
@@ -104,17 +101,13 @@ def test_headers_past_the_limit_are_431(service: Service) -> None:
 @pytest.mark.parametrize("megabytes", [1.5, 2, 30])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_past_the_limit_is_413_and_its_sender_gets_to_read_so(
-    service: Service, bearer: str, megabytes: float, chunked: bool
+    service: Service, megabytes: float, chunked: bool
 ) -> None:
     body = b" " * int(megabytes * 2**20)
-    with closing(HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
-        headers = {"Content-Type": "application/json", "Authorization": bearer.removeprefix("Authorization: ").strip()}
-        connection.request(
-            "POST", "/api/alice/tasks", iter([body]) if chunked else body, headers, encode_chunked=chunked
-        )
-        response = connection.getresponse()
-        assert json.loads(response.read()) == {"detail": "Content Too Large", "status_code": 413}
-        assert response.status == 413
+    with service.client("alice") as client:
+        sent = iter([body]) if chunked else body
+        status, answered, _ = client.request("POST", "/api/alice/tasks", sent)
+    assert (status, answered) == (413, {"detail": "Content Too Large", "status_code": 413})
 
 
 def test_a_head_request_that_is_refused_is_answered_without_a_body(service: Service) -> None:
@@ -124,20 +117,14 @@ def test_a_head_request_that_is_refused_is_answered_without_a_body(service: Serv
         assert client.recv(1) == b""
 
 
-def test_a_connection_is_kept_after_a_body_none_and_an_error(service: Service, bearer: str) -> None:
-    with closing(HTTPConnection("127.0.0.1", service.port, timeout=10)) as connection:
-        headers = {"Content-Type": "application/json", "Authorization": bearer.removeprefix("Authorization: ").strip()}
-        connection.request("POST", "/api/alice/tasks", '{"title": "Buy milk"}', headers)
-        first = connection.sock
-        location = connection.getresponse()
-        path = location.getheader("Location") or ""
-        location.read()
+def test_a_connection_is_kept_after_a_body_none_and_an_error(service: Service) -> None:
+    with service.client("alice") as client:
+        path = client.request("POST", "/api/alice/tasks", {"title": "Buy milk"}).headers["Location"]
+        first = client.connection.sock
         for method, status in [("HEAD", 200), ("GET", 200), ("DELETE", 204), ("DELETE", 404), ("OPTIONS", 200)]:
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            response.read()
-            assert (response.status, response.getheader("Connection")) == (status, None)
-        assert connection.sock is first
+            answer = client.request(method, path)
+            assert (answer.status, answer.headers["Connection"]) == (status, None)
+        assert client.connection.sock is first
 
 
 def test_http_1_0_keeps_a_connection_only_where_asked(service: Service) -> None:
@@ -149,13 +136,13 @@ def test_http_1_0_keeps_a_connection_only_where_asked(service: Service) -> None:
             assert response.getheader("Connection") == ("keep-alive" if kept else "close")
 
 
-def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(service: Service, bearer: str) -> None:
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(service: Service) -> None:
     body = b'{"title": "Buy milk"}'
     with service.connect() as client:
         client.sendall(
             head(
                 "POST /api/alice/tasks HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}",
-                "Expect: 100-continue", bearer.strip(),
+                "Expect: 100-continue", AUTHORIZATION,
             )
         )  # fmt: skip
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -170,17 +157,17 @@ def test_a_request_without_a_body_need_not_be_asked_for_it(service: Service) -> 
 
 
 def test_two_slashes_at_the_start_are_another_path(service: Service) -> None:
-    assert service.get("//health") == 404
-    assert service.get("/health") == 200
+    assert service.status("//health") == 404
+    assert service.status("/health") == 200
 
 
-def test_forwarded_headers_do_not_reach_the_answer(service: Service, bearer: str) -> None:
+def test_forwarded_headers_do_not_reach_the_answer(service: Service) -> None:
     body = b'{"title": "Buy milk"}'
     with service.connect() as client:
         client.sendall(
             head(
                 "POST /api/alice/tasks HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}",
-                bearer.strip(), "Forwarded: host=evil.example", "X-Forwarded-Host: evil.example",
+                AUTHORIZATION, "Forwarded: host=evil.example", "X-Forwarded-Host: evil.example",
                 "X-Forwarded-Proto: https", "X-Forwarded-Prefix: /evil",
             ) + body
         )  # fmt: skip
@@ -220,7 +207,7 @@ def test_a_thousand_idle_connections_do_not_stop_service(service: Service) -> No
             held.enter_context(service.connect())
         for client in [held.enter_context(service.connect()) for _ in range(100)]:
             client.sendall(b"GET /hea")
-        assert all(service.get("/health", timeout=2) == 200 for _ in range(20))
+        assert all(service.status("/health", seconds=2) == 200 for _ in range(20))
 
 
 def test_urgent_data_costs_no_processor_time_and_harms_no_request(service: Service) -> None:
@@ -238,13 +225,13 @@ def test_urgent_data_costs_no_processor_time_and_harms_no_request(service: Servi
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_abandoned_clients_asked_for_is_not_done(service: Service, bearer: str, folder: Path) -> None:
+def test_what_abandoned_clients_asked_for_is_not_done(service: Service, folder: Path) -> None:
     body = b'{"title": "Given up"}'
     request = head(
         "POST /api/alice/tasks HTTP/1.1",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
-        bearer.strip(),
+        AUTHORIZATION,
     )
     with closing(sqlite3.connect(folder / "todo.db", isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")  # the one connection has to wait for it
@@ -255,7 +242,7 @@ def test_what_abandoned_clients_asked_for_is_not_done(service: Service, bearer: 
             time.sleep(0.5)
             for client in clients:
                 client.close()
-            patient = other.submit(service.get, "/health", 10)
+            patient = other.submit(service.status, "/health")
             time.sleep(0.3)
             database.execute("ROLLBACK")
             start = time.monotonic()
@@ -283,7 +270,7 @@ def test_requests_that_come_at_once_are_answered_one_after_the_other(service: Se
 
 
 def test_who_asks_for_much_and_reads_nothing_holds_nobody_up(service: Service) -> None:
-    page = body_of(service, "/docs").decode()
+    page = service.request("GET", "/docs").body.decode()
     [script] = re.findall(r'src="(/docs/assets/[^"]+bundle[^"]*)"', page)
     request = f"GET {script} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     clients = [service.connect() for _ in range(8)]
@@ -291,16 +278,7 @@ def test_who_asks_for_much_and_reads_nothing_holds_nobody_up(service: Service) -
         for client in clients:
             client.sendall(40 * request)
         for _ in range(5):
-            assert service.get("/health", timeout=2) == 200
+            assert service.status("/health", seconds=2) == 200
     finally:
         for client in clients:
             client.close()
-
-
-def body_of(service: Service, path: str) -> bytes:
-    connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read()
-    finally:
-        connection.close()

@@ -9,20 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.outages import (
-    CLIENTS,
-    SHORT,
-    UNAVAILABLE,
-    Cluster,
-    Load,
-    Proxy,
-    Service,
-    bearer,
-    eventually,
-    running_cluster,
-    running_service,
-)
-from tests.support import assert_error, make_app, migrated, sqlite_url
+from tests.support.apps import client_for, make_app, migrated
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.databases import sqlite_url
+from tests.support.errors import assert_error
+from tests.support.load import CLIENTS, SHORT, UNAVAILABLE, Load
+from tests.support.proxy import Proxy
+from tests.support.service import Service, serving
+from tests.support.waiting import wait_until
 from todo_api.platform.environment import SettingsError
 from todo_api.settings import read_settings
 
@@ -41,8 +35,9 @@ def proxy(cluster: Cluster) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def service(cluster: Cluster, proxy: Proxy) -> Iterator[Service]:
-    with running_service(cluster.url.set(port=proxy.port), **SHORT) as service:
+def service(cluster: Cluster, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("server")
+    with serving(folder, cluster.url.set(port=proxy.port), **SHORT) as service:
         yield service
 
 
@@ -53,7 +48,7 @@ def empty_table(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_restart_costs_nothing_but_503s_and_is_over_with_it(cluster: Cluster, service: Service, mode: str) -> None:
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port) as load:
         time.sleep(0.5)
         cluster.restart(mode)
         back = time.monotonic()
@@ -63,40 +58,40 @@ def test_a_restart_costs_nothing_but_503s_and_is_over_with_it(cluster: Cluster, 
 
 
 def test_a_restart_while_nobody_asks_costs_nothing(cluster: Cluster, service: Service) -> None:
-    with Load(service.port, CLIENTS):
+    with Load(service.port):
         time.sleep(0.3)
     cluster.restart()
     with ThreadPoolExecutor(CLIENTS) as executor:
-        assert set(executor.map(lambda _: service.status("/api/alice/tasks"), range(CLIENTS))) == {200}
+        assert set(executor.map(lambda _: service.status("/api/alice/tasks", "alice"), range(CLIENTS))) == {200}
 
 
 def test_a_stopped_database_is_503_at_once_and_what_needs_none_is_answered(cluster: Cluster, service: Service) -> None:
     cluster.stop()
     try:
         start = time.monotonic()
-        status, body, headers = service.request("GET", "/api/alice/tasks", headers=bearer("alice"))
-        assert (status, body, headers["retry-after"]) == (503, UNAVAILABLE, "1")
+        status, body, headers = service.request("GET", "/api/alice/tasks", user_id="alice")
+        assert (status, body, headers["Retry-After"]) == (503, UNAVAILABLE, "1")
         status, body, _ = service.request("GET", "/health/db")
         assert (status, body) == (503, {"status": "unhealthy", "database": "disconnected"})
         assert service.status("/health") == 200
-        assert service.request("GET", "/api/alice/tasks", headers={"Authorization": "Bearer no"})[0] == 401
-        assert service.request("GET", "/api/alice/tasks", headers=bearer("bob"))[0] == 403
+        assert service.request("GET", "/api/alice/tasks", headers={"Authorization": "Bearer no"}).status == 401
+        assert service.status("/api/alice/tasks", "bob") == 403
         assert service.status("/nowhere") == 404
-        assert service.request("POST", "/api/alice/tasks", b"{", bearer("alice"))[0] == 422
+        assert service.request("POST", "/api/alice/tasks", b"{", user_id="alice").status == 422
         preflight = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
-        assert service.request("OPTIONS", "/api/alice/tasks", headers=preflight)[0] == 200
+        assert service.request("OPTIONS", "/api/alice/tasks", headers=preflight).status == 200
         assert time.monotonic() - start < 5
     finally:
         cluster.start()
-    assert eventually(lambda: service.status("/api/alice/tasks") == 200, 10) < 2
-    assert eventually(lambda: service.status("/health/db") == 200, 10) < 2
+    wait_until(lambda: service.status("/api/alice/tasks", "alice") == 200, 2)
+    wait_until(lambda: service.status("/health/db") == 200, 2)
 
 
 @pytest.mark.parametrize("fault", ["frozen", "black hole"])
 def test_a_database_that_hangs_is_503_within_ten_seconds_then_at_once_and_back_within_one(
     cluster: Cluster, proxy: Proxy, service: Service, fault: str
 ) -> None:
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port) as load:
         time.sleep(0.5)
         cluster.freeze() if fault == "frozen" else proxy.stall()
         began = time.monotonic()
@@ -130,11 +125,12 @@ def test_time_limits_that_add_up_past_what_a_request_may_take_stop_the_start() -
 @contextmanager
 def locked_row(cluster: Cluster, service: Service) -> Iterator[Callable[[], tuple[int, float]]]:
     """A call that toggles a task whose row is locked, and answers the status and how long it took."""
-    _, task, _ = service.request("POST", "/api/alice/tasks", {"title": "Locked"}, bearer("alice"))
+    created = service.request("POST", "/api/alice/tasks", {"title": "Locked"}, user_id="alice")
+    path = created.headers["Location"]
 
     def toggle() -> tuple[int, float]:
         start = time.monotonic()
-        status, _, _ = service.request("PATCH", f"/api/alice/tasks/{task['id']}/complete", headers=bearer("alice"))
+        status = service.request("PATCH", f"{path}/complete", user_id="alice").status
         return status, time.monotonic() - start
 
     with cluster.connection() as holder:
@@ -147,11 +143,10 @@ def test_a_held_row_lock_is_503_for_who_needs_the_row_and_for_nobody_else(cluste
     with locked_row(cluster, service) as toggle, ThreadPoolExecutor() as executor:
         answers = [executor.submit(toggle) for _ in range(3)]
         waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        eventually(lambda: len(cluster.query(waiting)) == 3, 2)
+        wait_until(lambda: len(cluster.query(waiting)) == 3, 2)
         waiters = set(cluster.query(waiting))
         while not all(answer.done() for answer in answers):
-            status, _, _ = service.request("POST", "/api/bob/tasks", {"title": "Free"}, bearer("bob"))
-            assert status == 201
+            assert service.request("POST", "/api/bob/tasks", {"title": "Free"}, user_id="bob").status == 201
         for answer in answers:
             status, seconds = answer.result()
             assert (status, seconds < 5) == (503, True)
@@ -171,7 +166,7 @@ def test_clients_that_all_wait_for_one_lock_leave_health_free_and_end_in_time(
             time.sleep(0.05)
         assert {answer.result()[0] for answer in answers} == {503}
         assert max(answer.result()[1] for answer in answers) < 10
-        assert eventually(lambda: service.status("/api/alice/tasks") == 200, 10) < 2
+        wait_until(lambda: service.status("/api/alice/tasks", "alice") == 200, 2)
 
 
 def test_a_read_only_database_is_503_and_a_new_connection_finds_the_writable_one(
@@ -180,11 +175,11 @@ def test_a_read_only_database_is_503_and_a_new_connection_finds_the_writable_one
     cluster.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
     cluster.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'todo-api'")
     try:
-        status, body, _ = service.request("POST", "/api/alice/tasks", {"title": "No"}, bearer("alice"))
+        status, body, _ = service.request("POST", "/api/alice/tasks", {"title": "No"}, user_id="alice")
         assert (status, body) == (503, UNAVAILABLE)
     finally:
         cluster.execute("SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only")
-    assert service.request("POST", "/api/alice/tasks", {"title": "Yes"}, bearer("alice"))[0] == 201
+    assert service.request("POST", "/api/alice/tasks", {"title": "Yes"}, user_id="alice").status == 201
 
 
 def test_the_log_says_what_happened_in_a_few_lines_without_addresses_or_values(
@@ -194,9 +189,9 @@ def test_the_log_says_what_happened_in_a_few_lines_without_addresses_or_values(
     before = len(service.lines())
     cluster.stop()
     for _ in range(20):
-        service.request("POST", "/api/alice/tasks", {"title": "Private"}, bearer("alice"))
+        service.request("POST", "/api/alice/tasks", {"title": "Private"}, user_id="alice")
     cluster.start()
-    eventually(lambda: service.status("/api/alice/tasks") == 200, 10)
+    wait_until(lambda: service.status("/api/alice/tasks", "alice") == 200)
     said = [line for line in service.lines()[before:] if "message" in line]
     messages = [line["message"] for line in said]
     assert messages[0].startswith("database unavailable: ")
@@ -209,12 +204,12 @@ def test_the_log_says_what_happened_in_a_few_lines_without_addresses_or_values(
 def test_a_locked_sqlite_file_is_503_for_writers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("todo_api.platform.db.sqlite.BUSY_SECONDS", 0.7)
     app = migrated(make_app(sqlite_url(tmp_path)))
-    client = app.test_client()
-    assert client.get("/api/alice/tasks", headers=bearer("alice")).status_code == 200
+    client = client_for(app, "alice")
+    assert client.get("/api/alice/tasks").status_code == 200
     with closing(sqlite3.connect(tmp_path / "todo.db", isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
-        response = client.post("/api/alice/tasks", json={"title": "No"}, headers=bearer("alice"))
+        response = client.post("/api/alice/tasks", json={"title": "No"})
         assert_error(response, 503, "Service Unavailable")
         assert response.headers["Retry-After"] == "1"
-        assert client.get("/api/alice/tasks", headers=bearer("alice")).status_code == 200
-    assert client.post("/api/alice/tasks", json={"title": "Yes"}, headers=bearer("alice")).status_code == 201
+        assert client.get("/api/alice/tasks").status_code == 200
+    assert client.post("/api/alice/tasks", json={"title": "Yes"}).status_code == 201

@@ -1,6 +1,5 @@
 """The production server as a process: workers that are replaced, a start that fails clearly, and process id 1."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,52 +7,42 @@ import socket
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection, RemoteDisconnected
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
 
-from tests.serving import Service, children, command, environment, serving, wait_until
-from tests.support import free_port, needs, settings, sqlite_url
+from tests import faults
+from tests.support.apps import settings
+from tests.support.databases import sqlite_url
+from tests.support.processes import children
+from tests.support.programs import needs
+from tests.support.service import run_to_its_end, serving
+from tests.support.waiting import wait_until
 from todo_api.platform.server.supervisor import usable_cpus
 from todo_api.service import startup as server
 from todo_api.settings import Settings
 
-CANNOT_START = "from todo_api.platform.server import worker\nworker.Server = lambda *settings: 1 / 0"
-
-
-def started(folder: Path, *, change: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
-    """A server that is expected to end by itself."""
-    return subprocess.run(
-        command(change),
-        env=environment(**{"PORT": free_port(), "DATABASE_URL": f"sqlite:///{folder}/todo.db", **settings}),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-
 
 def test_a_worker_that_dies_is_replaced_within_two_seconds(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2, LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2) as service:
         first = service.workers()
         assert len(first) == 2
         for worker in first:
             os.kill(worker, signal.SIGKILL)
             died = time.monotonic()
-            wait_until(lambda: len(service.workers()) == 2 and service.up())
+            wait_until(lambda: len(service.workers()) == 2 and service.is_up())
             assert time.monotonic() - died < 2
         assert not set(first) & set(service.workers())
         assert service.stop() == 0
 
 
 def test_a_worker_that_is_told_to_stop_drains_and_is_replaced(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path)) as service:
         [worker] = service.workers()
         os.kill(worker, signal.SIGTERM)
-        wait_until(lambda: service.workers() not in ([worker], []) and service.up())
-        assert "ended with status 0" in (tmp_path / "server.log").read_text()
+        wait_until(lambda: service.workers() not in ([worker], []) and service.is_up())
+        assert "ended with status 0" in service.output()
 
 
 @pytest.mark.parametrize("pinned", [True, False])
@@ -66,7 +55,7 @@ def test_each_worker_is_held_on_a_cpu_of_its_own_where_that_is_wished(tmp_path: 
 
 def test_a_service_of_which_no_worker_can_start_ends_with_a_failure(tmp_path: Path) -> None:
     start = time.monotonic()
-    ended = started(tmp_path, change=CANNOT_START)
+    ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), fault=faults.no_worker_can_start)
     assert ended.returncode == 1
     assert ended.stderr.count("ended with status 1") == 5
     assert "no worker can start" in ended.stderr
@@ -74,7 +63,7 @@ def test_a_service_of_which_no_worker_can_start_ends_with_a_failure(tmp_path: Pa
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2, LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2) as service:
         workers = service.workers()
         service.process.kill()
         service.process.wait()
@@ -84,7 +73,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
 
 
 def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_request_needs(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path)) as service:
         assert len(list(Path(f"/proc/{service.pid}/task").iterdir())) == 1
         files = [str(path.readlink()) for path in Path(f"/proc/{service.pid}/fd").iterdir()]
         assert sum(file.startswith("socket:") for file in files) == 1
@@ -96,12 +85,12 @@ def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_requ
 
 def test_as_process_1_it_serves_reaps_and_stops(tmp_path: Path) -> None:
     needs("unshare")
-    before = ("unshare", "--fork", "--pid", "--mount-proc")
-    with serving(tmp_path, sqlite_url(tmp_path), before=before, LAME_DUCK_SECONDS=0) as service:
+    before = ("unshare", "--fork", "--kill-child", "--pid", "--mount-proc")
+    with serving(tmp_path, sqlite_url(tmp_path), before=before) as service:
         [service.pid] = children(service.process.pid)
         [worker] = service.workers()
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: service.workers() not in ([worker], []) and service.up())
+        wait_until(lambda: service.workers() not in ([worker], []) and service.is_up())
         assert not Path(f"/proc/{worker}").exists()
         assert service.stop() == 0
 
@@ -109,12 +98,12 @@ def test_as_process_1_it_serves_reaps_and_stops(tmp_path: Path) -> None:
 def test_a_port_in_use_ends_the_start_with_status_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = started(tmp_path, PORT=port)
+        ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), PORT=port)
     assert (ended.returncode, ended.stderr) == (2, f"cannot listen on 127.0.0.1:{port}: Address already in use\n")
 
 
 def test_a_database_that_cannot_be_migrated_ends_the_start_with_one_line(tmp_path: Path) -> None:
-    ended = started(tmp_path, DATABASE_URL="sqlite:////dev/null/todo.db")
+    ended = run_to_its_end(tmp_path, sqlite_url(Path("/dev/null")))
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stderr.startswith("cannot bring /dev/null/todo.db up to date: ")
@@ -155,59 +144,29 @@ def test_the_cpus_are_those_that_the_container_may_use(
 
 
 def test_a_low_limit_of_files_lowers_the_limit_of_connections(tmp_path: Path) -> None:
-    change = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))"
-    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
-        assert "at most 120 connections a worker" in (tmp_path / "server.log").read_text()
+    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.few_files) as service:
+        assert "at most 120 connections a worker" in service.output()
         held = [service.connect() for _ in range(150)]
         # They say nothing, so they give way.
-        wait_until(lambda: answers(service), 20)
+        wait_until(service.is_up, 20)
         for client in held:
             client.close()
 
 
-def answers(service: Service) -> bool:
-    try:
-        return service.get("/health", timeout=4) == 200
-    except OSError:
-        return False
-
-
 def test_whatever_a_request_raises_costs_no_other_its_worker(tmp_path: Path) -> None:
-    change = (
-        "import todo_api.app\n"
-        "whole = todo_api.app.App.wsgi_app\n"
-        "def broken(self, environ, start_response):\n"
-        "    if environ['PATH_INFO'] == '/broken':\n"
-        "        raise SystemExit(3)\n"
-        "    return whole(self, environ, start_response)\n"
-        "todo_api.app.App.wsgi_app = broken"
-    )
-    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.raising_app) as service:
         workers = service.workers()
         with pytest.raises(RemoteDisconnected):
-            service.get("/broken")
-        assert service.get("/health") == 200
+            service.status("/exit")
+        assert service.status("/health") == 200
         assert service.workers() == workers
 
 
-@pytest.mark.parametrize("broken", [("/broken",), ("/broken", "/.")])  # the second: also where it answers refusals
-def test_a_fault_past_the_apps_own_handling_is_a_500_in_our_shape(tmp_path: Path, broken: tuple[str, ...]) -> None:
-    change = (
-        "import todo_api.app\n"
-        "whole = todo_api.app.App.wsgi_app\n"
-        "def broken(self, environ, start_response):\n"
-        f"    if environ['PATH_INFO'].startswith({broken!r}):\n"
-        "        raise RuntimeError(environ['PATH_INFO'])\n"
-        "    return whole(self, environ, start_response)\n"
-        "todo_api.app.App.wsgi_app = broken"
-    )
-    with serving(tmp_path, sqlite_url(tmp_path), change=change, LAME_DUCK_SECONDS=0) as service:
-        connection = HTTPConnection("127.0.0.1", service.port, timeout=10)
-        connection.request("GET", "/broken/alice")
-        response = connection.getresponse()
-        assert response.status == 500
-        assert json.loads(response.read()) == {"detail": "Internal Server Error", "status_code": 500}
-        assert ("X-Request-ID" in response.headers) == (len(broken) == 1)
-        connection.close()
-        assert service.get("/health") == 200
-    assert "alice" not in (tmp_path / "server.log").read_text()
+@pytest.mark.parametrize("request_id", ["once", "again"])  # the second: also where the app answers refusals
+def test_a_fault_past_the_apps_own_handling_is_a_500_in_our_shape(tmp_path: Path, request_id: str) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.raising_app) as service:
+        answer = service.request("GET", "/broken/alice", headers={"X-Request-ID": request_id})
+        assert answer[:2] == (500, {"detail": "Internal Server Error", "status_code": 500})
+        assert answer.headers["X-Request-ID"] == ("once" if request_id == "once" else None)
+        assert service.status("/health") == 200
+    assert "alice" not in service.output()

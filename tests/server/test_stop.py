@@ -9,25 +9,21 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
-from tests.bench.servers import cpu_seconds
-from tests.conftest import Postgres
-from tests.serving import Service, serving, token
 from tests.soak.stops import stop_under_load
-from tests.support import make_app, migrated, sqlite_url
+from tests.support.apps import migrate
+from tests.support.databases import Postgres, sqlite_url
+from tests.support.processes import cpu_seconds
+from tests.support.service import Service, serving
+from tests.support.tokens import token
 
 
-def post(service: Service, url: URL, title: str = "Buy milk") -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=15)
-    with closing(connection):
-        headers = {"Authorization": f"Bearer {token(url)}", "Content-Type": "application/json"}
-        connection.request("POST", "/api/alice/tasks", f'{{"title": "{title}"}}', headers)
-        return connection.getresponse().status
+def post(service: Service) -> int:
+    return service.request("POST", "/api/alice/tasks", {"title": "Buy milk"}, user_id="alice").status
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -47,26 +43,20 @@ def test_a_stop_under_load_loses_and_tears_nothing(kind: str, tmp_path: Path, re
         return
     server: Postgres = request.getfixturevalue("postgres")
     with server.database() as url:
-        migrated(make_app(url))
-        check(url, 16)
+        check(migrate(url), 16)
 
 
 def test_a_draining_server_still_answers_and_closes_each_connection(tmp_path: Path) -> None:
     with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=1) as service:
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=5)
-        with closing(connection):
-            connection.request("GET", "/health")
-            response = connection.getresponse()
-            response.read()
-            assert response.getheader("Connection") is None
+        with service.client() as client:
+            assert client.request("GET", "/health").headers["Connection"] is None
             os.kill(service.pid, signal.SIGTERM)
             used = cpu_seconds(service.pid)
             time.sleep(0.6)
             assert cpu_seconds(service.pid) - used < 0.3  # it waits, rather than looking again and again
-            connection.request("GET", "/health")
-            response = connection.getresponse()
-            assert (response.status, response.getheader("Connection")) == (200, "close")
-        assert service.get("/health") == 200
+            answer = client.request("GET", "/health")
+            assert (answer.status, answer.headers["Connection"]) == (200, "close")
+        assert service.status("/health") == 200
         assert service.process.wait(10) == 0
 
 
@@ -78,7 +68,7 @@ def test_more_signals_change_nothing(tmp_path: Path) -> None:
             for process in everyone:  # as a terminal does, or a service manager
                 os.kill(process, number)
             time.sleep(0.05)
-        assert service.get("/health") == 200
+        assert service.status("/health") == 200
         assert service.process.wait(10) == 0
         assert 1 <= time.monotonic() - start < 5
 
@@ -100,9 +90,9 @@ def held(database: Path, seconds: float) -> Callable[[], None]:
 
 def test_running_and_queued_requests_are_answered_before_the_end(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
-    with serving(tmp_path, url, THREADS=2, LAME_DUCK_SECONDS=0) as service, ThreadPoolExecutor(8) as clients:
+    with serving(tmp_path, url, THREADS=2) as service, ThreadPoolExecutor(8) as clients:
         join = held(tmp_path / "todo.db", 1.5)
-        answers = [clients.submit(post, service, url) for _ in range(8)]
+        answers = [clients.submit(post, service) for _ in range(8)]
         time.sleep(0.5)
         assert service.stop() == 0
         # Those with a connection wait for the lock; who waits for a connection in vain is told so. Nobody is dropped.
@@ -118,9 +108,9 @@ def test_a_half_read_request_is_answered_before_the_end(tmp_path: Path) -> None:
     body = b'{"title": "Buy milk"}'
     head = (
         "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token(url)}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Authorization: Bearer {token('alice')}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    with serving(tmp_path, url, LAME_DUCK_SECONDS=0) as service, service.connect() as client:
+    with serving(tmp_path, url) as service, service.connect() as client:
         client.sendall(head.encode() + body[:5])
         time.sleep(0.2)
         os.kill(service.pid, signal.SIGTERM)
@@ -132,21 +122,21 @@ def test_a_half_read_request_is_answered_before_the_end(tmp_path: Path) -> None:
 
 def test_the_drain_time_bounds_the_stop(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
-    with serving(tmp_path, url, LAME_DUCK_SECONDS=0, DRAIN_SECONDS=1) as service, ThreadPoolExecutor(1) as clients:
+    with serving(tmp_path, url, DRAIN_SECONDS=1) as service, ThreadPoolExecutor(1) as clients:
         join = held(tmp_path / "todo.db", 4)
-        answer = clients.submit(post, service, url)
+        answer = clients.submit(post, service)
         time.sleep(0.3)
         start = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - start < 3
         with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
             answer.result()
-        assert "1 requests unanswered" in (tmp_path / "server.log").read_text()
+        assert "1 requests unanswered" in service.output()
         join()
 
 
 def test_an_idle_connection_does_not_delay_the_end(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=0) as service:
+    with serving(tmp_path, sqlite_url(tmp_path)) as service:
         with service.connect() as idle:
             start = time.monotonic()
             assert service.stop() == 0
@@ -161,7 +151,7 @@ def test_requests_on_idle_connections_are_answered_while_those_end_during_the_st
     body = b'{"title": "At the last moment"}'
     request = (
         "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token(url)}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Authorization: Bearer {token('alice')}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     with serving(tmp_path, url, LAME_DUCK_SECONDS=1) as service:
         clients = [service.connect() for _ in range(80)]
@@ -173,4 +163,4 @@ def test_requests_on_idle_connections_are_answered_while_those_end_during_the_st
         for client in clients:
             client.close()
         assert service.process.wait(10) == 0
-        assert "Traceback" not in (tmp_path / "server.log").read_text()
+        assert "Traceback" not in service.output()

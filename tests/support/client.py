@@ -1,105 +1,42 @@
-"""`python wsgi.py` as a process, and a client for it."""
+"""HTTP to a server on loopback."""
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from http.client import HTTPConnection, HTTPMessage, HTTPResponse
+from typing import Any, NamedTuple
 
-import jwt
-from sqlalchemy import URL
-
-from tests.outages.databases import as_given
-from tests.outages.tools import eventually, temporary_folder
-from tests.support import SECRET, free_port
-
-ROOT = Path(__file__).parent.parent.parent
-THREADS = 8
-CLIENTS = 3 * THREADS
-# Shorter than the defaults, so that the tests are; the soak has those.
-SHORT = {"DB_CONNECT_TIMEOUT_SECONDS": "2", "DB_LOCK_TIMEOUT_SECONDS": "1", "DB_STATEMENT_TIMEOUT_SECONDS": "2"}
+from tests.support.tokens import bearer
 
 
-class Service:
-    """`python wsgi.py` on a free port, and what it says."""
+class Answer(NamedTuple):
+    """What a server answered; a body of JSON is parsed."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self.port = free_port()
-        self._log = folder / "log"
-        environment = {"PATH": os.environ["PATH"], "BETTER_AUTH_SECRET": SECRET, "PORT": str(self.port), **environment}
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, ROOT / "wsgi.py"], cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
-
-    def output(self) -> str:
-        return self._log.read_text()
-
-    def lines(self) -> list[dict[str, Any]]:
-        """What it logged."""
-        return [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
-
-    def request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, seconds: float = 15
-    ) -> tuple[int, Any, dict[str, str]]:
-        """Status, JSON body and headers (in lower case) of one request on a connection of its own."""
-        client = Client(self.port, seconds)
-        try:
-            return client.request(method, path, body, headers)
-        finally:
-            client.close()
-
-    def status(self, path: str, seconds: float = 15) -> int:
-        return self.request("GET", path, headers=bearer("alice"), seconds=seconds)[0]
+    status: int
+    body: Any
+    headers: HTTPMessage
 
 
-@contextmanager
-def running_service(url: URL, **environment: str) -> Iterator[Service]:
-    fixed = {"WEB_CONCURRENCY": "1", "THREADS": str(THREADS), "LAME_DUCK_SECONDS": "0"}
-    environment = {"DATABASE_URL": as_given(url), **fixed, **environment}
-    with temporary_folder() as folder:
-        service = Service(folder, environment)
-        try:
-            eventually(lambda: _listens(service), 20)
-            yield service
-        finally:
-            service.process.terminate()
-            try:
-                service.process.wait(15)
-            except subprocess.TimeoutExpired:
-                service.process.kill()
-                service.process.wait()
+class Client(AbstractContextManager["Client"]):
+    """Sends requests over one connection, which it keeps; with a user's token, if it is a user's."""
 
+    def __init__(self, port: int, user_id: str | None = None, seconds: float = 15) -> None:
+        """`seconds` is how long it waits for a server that is silent."""
+        self.connection = HTTPConnection("127.0.0.1", port, timeout=seconds)
+        self._headers = bearer(user_id) if user_id is not None else {}
 
-def _listens(service: Service) -> bool:
-    assert service.process.poll() is None, service.output()
-    try:
-        return service.status("/health") == 200
-    except OSError:
-        return False
+    def __exit__(self, *error: object) -> None:
+        self.connection.close()
 
+    def send(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+        """The answer, whose body is still to be read. Dictionaries and lists are sent as JSON, iterators in chunks."""
+        data = json.dumps(body) if isinstance(body, dict | list) else body
+        declared = {} if body is None else {"Content-Type": "application/json"}
+        self.connection.request(method, path, data, {**declared, **self._headers, **(headers or {})})
+        return self.connection.getresponse()
 
-def bearer(user_id: str) -> dict[str, str]:
-    token = jwt.encode({"sub": user_id, "exp": int(time.time()) + 3600}, SECRET, "HS256")
-    return {"Authorization": f"Bearer {token}"}
-
-
-class Client(HTTPConnection):
-    def __init__(self, port: int, seconds: float = 15) -> None:
-        super().__init__("127.0.0.1", port, timeout=seconds)
-
-    def request(  # type: ignore[override]
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, dict[str, str]]:
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body)
-        super().request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
-        response = self.getresponse()
-        text = response.read()
-        found = {name.lower(): value for name, value in response.getheaders()}
-        is_json = found.get("content-type") == "application/json"
-        return response.status, json.loads(text) if is_json else text, found
+    def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        response = self.send(method, path, body, headers)
+        content = response.read()
+        is_json = content and response.headers["Content-Type"] == "application/json"
+        return Answer(response.status, json.loads(content) if is_json else content, response.headers)

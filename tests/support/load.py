@@ -1,23 +1,28 @@
-"""Load on a service whose database fails, and what became of each request."""
+"""Load on a server whose database fails, and what became of each request."""
 
 import threading
 import time
 from typing import Any
 
-from tests.outages.databases import Cluster
-from tests.outages.service import Client, bearer
+from tests.support.client import Client
+from tests.support.databases import Postgres
 
+# Three for each of the requests that a worker can have in the database at once.
+CLIENTS = 3 * 8
+# One worker, and shorter time limits than the defaults, so that the tests are short; the soak has the defaults.
+SHORT = {
+    "WEB_CONCURRENCY": 1,
+    "DB_CONNECT_TIMEOUT_SECONDS": 2,
+    "DB_LOCK_TIMEOUT_SECONDS": 1,
+    "DB_STATEMENT_TIMEOUT_SECONDS": 2,
+}
 UNAVAILABLE = {"detail": "Service Unavailable", "status_code": 503}
-
-
-def _titles(cluster: Cluster) -> set[str]:
-    return {title for (title,) in cluster.query("SELECT title FROM tasks")}
 
 
 class Load:
     """Clients that create and list tasks without a pause, and another that asks for `/health`; every answer is kept."""
 
-    def __init__(self, port: int, clients: int) -> None:
+    def __init__(self, port: int, clients: int = CLIENTS) -> None:
         self._port = port
         self._stop = threading.Event()
         self.answers: list[tuple[float, int, float]] = []  # when it came, its status, and the seconds it took
@@ -33,7 +38,7 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *args: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -49,43 +54,41 @@ class Load:
             default=float("inf"),
         )
 
-    def lost(self, cluster: Cluster) -> set[str]:
+    def lost(self, database: Postgres) -> set[str]:
         """What was acknowledged and is not stored."""
-        return set(self.created) - _titles(cluster)
+        return set(self.created) - _titles(database)
 
-    def in_doubt_and_stored(self, cluster: Cluster) -> set[str]:
-        return self.in_doubt & _titles(cluster)
+    def in_doubt_and_stored(self, database: Postgres) -> set[str]:
+        return self.in_doubt & _titles(database)
 
-    def assert_nothing_lost_nor_wrong(self, cluster: Cluster) -> None:
+    def assert_nothing_lost_nor_wrong(self, database: Postgres) -> None:
         assert self.wrong == []
         assert self.slowest < 10
         # The soak holds it to one second; here the clients and whatever else runs take their share of the processors.
         assert max(self.health) < 2
-        assert self.lost(cluster) == set()
-        assert _titles(cluster) <= set(self.created) | self.in_doubt
+        assert self.lost(database) == set()
+        assert _titles(database) <= set(self.created) | self.in_doubt
 
     def _run(self, number: int) -> None:
-        headers, path = bearer(f"user-{number}"), f"/api/user-{number}/tasks"
+        client, path = Client(self._port, f"user-{number}"), f"/api/user-{number}/tasks"
         count = 0
         while not self._stop.is_set():
             count += 1
             title = f"{number}-{count}" if count % 2 else None
             start = time.monotonic()
-            client = Client(self._port)
             try:
-                if title:
-                    status, body, found = client.request("POST", path, {"title": title}, headers)
-                else:
-                    status, body, found = client.request("GET", f"{path}?limit=5", None, headers)
+                with client:  # a connection for each request
+                    if title:
+                        status, body, headers = client.request("POST", path, {"title": title})
+                    else:
+                        status, body, headers = client.request("GET", f"{path}?limit=5")
             except OSError as error:
                 self.wrong.append(repr(error))
                 continue
-            finally:
-                client.close()
             self.answers.append((time.monotonic(), status, time.monotonic() - start))
             if status == 503:
-                if (body, found.get("retry-after")) != (UNAVAILABLE, "1"):
-                    self.wrong.append((status, body, found))
+                if (body, headers["Retry-After"]) != (UNAVAILABLE, "1"):
+                    self.wrong.append((status, body, headers.items()))
                 if title:
                     self.in_doubt.add(title)
                 self._stop.wait(0.1)
@@ -96,16 +99,19 @@ class Load:
             self._stop.wait(0.01)
 
     def _watch(self) -> None:
+        client = Client(self._port)
         while not self._stop.wait(0.1):
             start = time.monotonic()
-            client = Client(self._port)
             try:
-                status, _, _ = client.request("GET", "/health")
+                with client:
+                    status = client.request("GET", "/health").status
             except OSError as error:
                 self.wrong.append(("/health", repr(error)))
                 continue
-            finally:
-                client.close()
             self.health.append(time.monotonic() - start)
             if status != 200:
                 self.wrong.append(("/health", status))
+
+
+def _titles(database: Postgres) -> set[str]:
+    return {title for (title,) in database.query("SELECT title FROM tasks")}

@@ -1,26 +1,18 @@
-"""Ports, folders and patience."""
+"""Waiting for a condition."""
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
-def eventually(check: Callable[[], bool], seconds: float) -> float:
-    """How long it took until this was true."""
-    start = time.monotonic()
-    while not check():
-        assert time.monotonic() < start + seconds, f"not within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - start
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="todo-test-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def wait_until(condition: Callable[[], Value], seconds: float = 10, *, every: float = 0.02) -> Value:
+    """The condition's first true value. Raises AssertionError when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        if value:
+            return value
+        time.sleep(every)
