@@ -139,6 +139,17 @@ def run_token(app: Flask) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.parametrize(
+    "arguments", [["a/b"], ["x" * 256], [""], [], ["alice", "--minutes", "0"], ["alice", "--minutes", "x"]]
+)
+def test_a_token_for_no_possible_user_or_time_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    app = make_app(sqlite_url(tmp_path))
+    cli.init_app(app)
+    result = app.test_cli_runner().invoke(args=["token", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Error: " in result.stderr
+
+
 def test_no_token_can_be_made_with_published_keys_and_no_secret_is_kept(tmp_path: Path) -> None:
     app = make_app(sqlite_url(tmp_path), better_auth_secret=None, better_auth_url=URL)
     app.instance_path = str(tmp_path / "instance")

@@ -1,7 +1,6 @@
 """Ordinary habits of Flask, marshmallow and SQLAlchemy work here, or are refused loudly: no silent traps."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,9 @@ from flask.testing import FlaskClient
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load, validates_schema
 from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, insert, select, update
 
-from tests import faults
 from tests.support.apps import client_for, disposed, make_app, migrated
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error, assert_invalid
-from tests.support.service import Service, serving
 from todo_api.platform.db.engine import run, transaction
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
@@ -128,37 +125,6 @@ def test_a_schemas_own_validation_counts(ranges: FlaskClient) -> None:
 
 def test_marshmallows_own_faults_are_answered_in_the_one_shape(ranges: FlaskClient) -> None:
     assert_invalid(ranges.post("/ranges", json={}), ("body.low", "value_error"), ("body.high", "value_error"))
-
-
-# Contexts
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A server whose app has ordinary routes."""
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "file").write_bytes(b"x" * 1_000_000)
-    with serving(folder, sqlite_url(folder), fault=faults.ordinary_routes, FILE=folder / "file") as service:
-        yield service
-
-
-def test_each_request_in_a_worker_has_a_g_and_a_session_of_its_own(service: Service) -> None:
-    with ThreadPoolExecutor(8) as clients:
-        answers = list(clients.map(lambda user: service.request("GET", f"/keep/{user}").body, range(40)))
-    assert [answer["before"] for answer in answers] == [None] * 40
-    assert [answer["g"] for answer in answers] == [str(user) for user in range(40)]
-
-
-def test_what_is_to_be_done_at_the_end_of_a_request_is_done(service: Service) -> None:
-    before = int(service.request("GET", "/ended").body)
-    service.request("GET", "/health")
-    assert int(service.request("GET", "/ended").body) == before + 2
-
-
-def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
-    assert service.request("GET", "/file").body == b"x" * 1_000_000
-    stream = service.request("GET", "/stream").body
-    assert stream.decode().splitlines() == [str(number) for number in range(1000)]
 
 
 # Statements

@@ -13,7 +13,6 @@ from flask.testing import FlaskClient
 from tests.support.apps import make_app, migrated
 from tests.support.databases import Postgres, sqlite_url
 from tests.support.proxy import Proxy
-from tests.support.service import serving
 from todo_api.platform.db.engine import database
 
 CONNECTED = (200, {"status": "healthy", "database": "connected"})
@@ -135,9 +134,3 @@ def test_a_lock_on_the_table_leaves_no_probes_behind(postgres: Postgres) -> None
             assert Postgres(url).query(waiting) == [(0,)]
         time.sleep(1)
         assert ready(app) == CONNECTED
-
-
-def test_the_server_answers_it_on_a_database_without_schema(tmp_path: Path, postgres: Postgres) -> None:
-    with postgres.database() as url, serving(tmp_path, url, WEB_CONCURRENCY=1) as service:
-        assert service.request("GET", "/health/db")[:2] == DISCONNECTED
-        assert service.status("/api/alice/tasks", "alice") == 503

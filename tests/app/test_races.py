@@ -1,18 +1,22 @@
 """Requests at the same time: nothing is lost, nothing is done twice."""
 
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.support.apps import client_for, disposed, make_app, migrated
-from tests.support.databases import Postgres
+from tests.support.databases import Postgres, sqlite_url
+from tests.support.errors import assert_error
 
 TASKS = "/api/alice/tasks"
 THREADS = 8
@@ -97,3 +101,17 @@ def test_connections_that_the_database_closed_are_replaced_however_many_find_out
                 "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
                 "WHERE application_name = 'todo-api' AND datname = current_database()"
             )
+
+
+def test_a_locked_sqlite_file_is_503_for_writers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("todo_api.platform.db.sqlite.BUSY_SECONDS", 0.7)
+    app = migrated(make_app(sqlite_url(tmp_path)))
+    client = client_for(app, "alice")
+    assert client.get("/api/alice/tasks").status_code == 200
+    with closing(sqlite3.connect(tmp_path / "todo.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        response = client.post("/api/alice/tasks", json={"title": "No"})
+        assert_error(response, 503, "Service Unavailable")
+        assert response.headers["Retry-After"] == "1"
+        assert client.get("/api/alice/tasks").status_code == 200
+    assert client.post("/api/alice/tasks", json={"title": "Yes"}).status_code == 201

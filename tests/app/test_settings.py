@@ -241,3 +241,10 @@ def test_wrong_settings_end_every_command_with_status_2_and_no_traceback(command
     assert (done.returncode, done.stdout) == (2, "")
     assert {line.split()[0] for line in done.stderr.splitlines()} == set(wrong)
     assert "hunter2" not in done.stderr
+
+
+def test_time_limits_that_add_up_past_what_a_request_may_take_stop_the_start() -> None:
+    good = {"DB_CONNECT_TIMEOUT_SECONDS": "4", "DB_STATEMENT_TIMEOUT_SECONDS": "4"}
+    assert read_settings(good, env_file="").db_statement_timeout_seconds == 4
+    with pytest.raises(SettingsError, match="together must be at most 8: a request is answered within ten seconds"):
+        read_settings({**good, "DB_STATEMENT_TIMEOUT_SECONDS": "5"}, env_file="")

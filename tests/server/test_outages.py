@@ -1,24 +1,17 @@
 """A database that is restarted, stopped, frozen or cut off: a real one, under a real server and load."""
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
-from tests.support.apps import client_for, make_app, migrated
 from tests.support.cluster import Cluster, running_cluster
-from tests.support.databases import sqlite_url
-from tests.support.errors import assert_error
 from tests.support.load import CLIENTS, SHORT, UNAVAILABLE, Load
 from tests.support.proxy import Proxy
 from tests.support.service import Service, serving
 from tests.support.waiting import wait_until
-from todo_api.platform.environment import SettingsError
-from todo_api.settings import read_settings
 
 
 @pytest.fixture(scope="module")
@@ -115,13 +108,6 @@ def test_a_database_that_hangs_is_503_within_ten_seconds_then_at_once_and_back_w
     assert {status for at, status, seconds in load.answers if at - seconds > back + 1} <= {200, 201}
 
 
-def test_time_limits_that_add_up_past_what_a_request_may_take_stop_the_start() -> None:
-    good = {"DB_CONNECT_TIMEOUT_SECONDS": "4", "DB_STATEMENT_TIMEOUT_SECONDS": "4"}
-    assert read_settings(good, env_file="").db_statement_timeout_seconds == 4
-    with pytest.raises(SettingsError, match="together must be at most 8: a request is answered within ten seconds"):
-        read_settings({**good, "DB_STATEMENT_TIMEOUT_SECONDS": "5"}, env_file="")
-
-
 @contextmanager
 def locked_row(cluster: Cluster, service: Service) -> Iterator[Callable[[], tuple[int, float]]]:
     """A call that toggles a task whose row is locked, and answers the status and how long it took."""
@@ -199,17 +185,3 @@ def test_the_log_says_what_happened_in_a_few_lines_without_addresses_or_values(
     assert len(messages) < 10
     assert not any(str(cluster.port) in text or "127.0.0.1" in text or "Private" in text for text in messages)
     assert "Traceback" not in service.output()
-
-
-def test_a_locked_sqlite_file_is_503_for_writers_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("todo_api.platform.db.sqlite.BUSY_SECONDS", 0.7)
-    app = migrated(make_app(sqlite_url(tmp_path)))
-    client = client_for(app, "alice")
-    assert client.get("/api/alice/tasks").status_code == 200
-    with closing(sqlite3.connect(tmp_path / "todo.db", isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        response = client.post("/api/alice/tasks", json={"title": "No"})
-        assert_error(response, 503, "Service Unavailable")
-        assert response.headers["Retry-After"] == "1"
-        assert client.get("/api/alice/tasks").status_code == 200
-    assert client.post("/api/alice/tasks", json={"title": "Yes"}).status_code == 201
