@@ -14,6 +14,20 @@ from tests.support.databases import Postgres, running_postgres, sqlite_url
 from tests.support.ports import free_port
 from tests.support.service import Service, serving
 
+# More than there are processors, since many tests wait.
+WORKERS = 4
+# In this order, so that those that take long begin early and the quick ones fill up the end.
+FOLDERS = ["programs", "server", "app"]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in several processes; for a part of it, starting them takes too long."""
+    return WORKERS if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: FOLDERS.index(item.path.parent.name))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:

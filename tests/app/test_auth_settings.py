@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.support.apps import make_app
 from tests.support.databases import sqlite_url
+from tests.support.marks import one_database
 from tests.support.tokens import SECRET
 from todo_api.auth import tokens as auth
 from todo_api.platform.environment import SettingsError
@@ -169,5 +170,6 @@ def test_a_token_made_for_development_is_taken(api: Callable[..., Flask]) -> Non
     assert app.test_client().get("/api/ada/tasks", headers=headers).status_code == 200
 
 
+@one_database
 def test_the_tests_use_a_shared_secret(app: Flask) -> None:
     assert isinstance(auth.verifier(app), auth.SharedSecret)

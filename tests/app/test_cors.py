@@ -8,7 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import URL
 
 from tests.support.apps import client_for, make_app
+from tests.support.marks import one_database
 from todo_api.tasks import store
+
+pytestmark = one_database
 
 TASKS = "/api/alice/tasks"
 ORIGINS = ("http://localhost:3000", "https://todo.example.com", "http://[::1]:3000")

@@ -8,12 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error
+from tests.support.marks import one_database
 
 
 def addresses(page: str) -> list[str]:
     return re.findall('(?:href|src)="([^"]*)"', page)
 
 
+@one_database
 def test_the_page_comes_with_a_strict_policy_and_takes_nothing_from_another_host(anonymous: FlaskClient) -> None:
     response = anonymous.get("/docs")
     assert (response.status_code, response.mimetype) == (200, "text/html")
@@ -27,6 +29,7 @@ def test_the_page_comes_with_a_strict_policy_and_takes_nothing_from_another_host
     assert not re.search("<script[^>]*>[^<]", response.text)
 
 
+@one_database
 def test_assets_are_kept_for_long_under_addresses_that_change_with_them(anonymous: FlaskClient) -> None:
     assets = [address for address in addresses(anonymous.get("/docs").text) if address.startswith("/docs/assets/")]
     assert {Path(asset).suffix for asset in assets} == {".js", ".css", ".svg"}
@@ -43,6 +46,7 @@ def test_assets_are_kept_for_long_under_addresses_that_change_with_them(anonymou
         assert_error(anonymous.get(re.sub("/assets/[^/]*/", "/assets/0000/", asset)), 404, "Not Found")
 
 
+@one_database
 @pytest.mark.parametrize("name", ["swagger-ui.js", "..%2Fdocs.html", "../docs.html", "__init__.py", ""])
 def test_no_other_file_is_served(name: str, anonymous: FlaskClient) -> None:
     [asset, *_] = [address for address in addresses(anonymous.get("/docs").text) if "/assets/" in address]

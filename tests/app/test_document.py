@@ -15,6 +15,7 @@ import todo_api
 from tests.support import other_python
 from tests.support.apps import make_app
 from tests.support.checkout import ROOT
+from tests.support.marks import one_database
 from tests.support.processes import run_in_new_process
 from tests.support.tokens import SECRET, bearer, token
 from todo_api.platform.web.errors import MESSAGES
@@ -61,6 +62,7 @@ def examples(media: dict[str, Any]) -> list[Any]:
     return [media["example"]] if "example" in media else [example["value"] for example in media["examples"].values()]
 
 
+@one_database
 def test_the_document_is_served(anonymous: FlaskClient) -> None:
     response = anonymous.get("/openapi.json")
     assert (response.status_code, response.content_type) == (200, "application/json")
@@ -90,6 +92,7 @@ def test_each_operation_has_a_name_texts_and_exactly_the_statuses_it_answers(doc
         assert {tag["name"] for tag in document["tags"]} >= set(operation["tags"])
 
 
+@one_database
 def test_the_bearer_scheme_is_on_exactly_the_operations_that_need_a_token(document: Any, app: Flask) -> None:
     for path, method, operation in operations(document):
         wants = operation["operationId"] not in NEEDS_NO_TOKEN
@@ -151,6 +154,7 @@ def test_the_vocabulary_of_problems_is_documented_in_the_schema_and_in_the_guide
     assert set(types) <= set(re.findall("`([a-z_]+)`", document["info"]["description"]))
 
 
+@one_database
 def test_the_version_and_the_licence_are_the_projects(document: Any, anonymous: FlaskClient) -> None:
     assert document["openapi"] == "3.1.0"
     assert document["info"]["version"] == todo_api.__version__
@@ -185,6 +189,7 @@ MISTAKES: dict[tuple[str, str], Callable[[FlaskClient], TestResponse]] = {
 }
 
 
+@one_database
 def test_each_example_of_a_failed_validation_is_what_is_answered(document: Any, alice: FlaskClient) -> None:
     documented = {
         (operation["operationId"], example["summary"]): example["value"]
@@ -210,6 +215,7 @@ def as_documented(document: Any, response: TestResponse, name: str, summary: str
             jsonschema.validate(int(value) if schema["type"] == "integer" else value, schema)
 
 
+@one_database
 def test_each_example_of_another_error_is_what_is_answered(document: Any, alice: FlaskClient, app: Flask) -> None:
     def bearing(token: str) -> TestResponse:
         return app.test_client().get(TASKS, headers={"Authorization": f"Bearer {token}"})

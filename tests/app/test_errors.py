@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.test import TestResponse
 
 from tests.support.errors import assert_error
+from tests.support.marks import one_database
 from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"
@@ -72,6 +73,7 @@ BODIES: list[tuple[Any, list[Problem]]] = [
 ]
 
 
+@one_database
 @pytest.mark.parametrize(("method", "path"), [("POST", TASKS), ("PUT", f"{TASKS}/1")])
 @pytest.mark.parametrize(("body", "problems"), BODIES, ids=[json.dumps(body)[:40] for body, _ in BODIES])
 def test_a_body_is_refused_with_all_its_problems_in_order(
@@ -133,6 +135,7 @@ QUERIES: list[tuple[str, list[Problem]]] = [
 ]
 
 
+@one_database
 @pytest.mark.parametrize(("query", "problems"), QUERIES, ids=[query[:40] for query, _ in QUERIES])
 def test_a_query_is_refused_with_all_its_problems_in_order(
     alice: FlaskClient, query: str, problems: list[Problem]
@@ -147,6 +150,7 @@ def test_the_last_of_duplicates_counts_and_unknown_parameters_do_not(alice: Flas
     assert alice.get(TASKS, query_string=query).json == []
 
 
+@one_database
 @pytest.mark.parametrize(
     "value",
     [
@@ -174,6 +178,7 @@ def test_a_task_id_that_is_no_integer_is_refused(alice: FlaskClient, value: str)
         assert_problems(response, ("path.task_id", INTEGER))
 
 
+@one_database
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
@@ -197,6 +202,7 @@ def test_a_wrong_method_is_told_the_right_ones_before_a_token_is_asked_for(
     assert set(response.allow) == methods
 
 
+@one_database
 @pytest.mark.parametrize(
     "path",
     ["/api", "/api/", "/api/alice", "/api/alice/", "/api/alice/tasks/", "/api/alice/tasks/1/",
@@ -210,6 +216,7 @@ def test_an_unknown_path_is_not_found_before_anything_else(anonymous: FlaskClien
         assert_error(anonymous.open(path, method=method, data=b"x"), 404, "Not Found")
 
 
+@one_database
 @pytest.mark.parametrize("path", ["/api//alice/tasks", "/api/alice//tasks", "/api/alice/tasks//", "/health//db"])
 def test_slashes_are_not_merged_so_no_redirect_is_built(alice: FlaskClient, path: str) -> None:
     assert_error(alice.get("/", environ_overrides={"PATH_INFO": path}), 404, "Not Found")
@@ -246,6 +253,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(alice: FlaskClient) -
     assert_error(response, 413, "Content Too Large")
 
 
+@one_database
 @pytest.mark.parametrize(
     "error", [RuntimeError("a secret"), RecursionError("a secret"), KeyError("a secret"), SystemError("a secret")]
 )
@@ -261,11 +269,13 @@ def test_a_fault_of_ours_says_nothing_of_itself(
         assert_error(alice.get(f"{TASKS}/1"), 500, "Internal Server Error")
 
 
+@one_database
 def test_a_body_that_breaks_off_is_a_bad_request(alice: FlaskClient) -> None:
     response = alice.post(TASKS, data=b"{", content_type="application/json", environ_overrides={"CONTENT_LENGTH": "20"})
     assert_error(response, 400, "Bad Request")
 
 
+@one_database
 def test_the_frameworks_own_words_are_replaced(alice: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object) -> None:
         raise BadRequest("a path, a secret")

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from tests.support.apps import make_app, migrated
 from tests.support.databases import Postgres, sqlite_url
+from tests.support.marks import one_database
 from tests.support.proxy import Proxy
 from todo_api.platform.db.engine import database
 
@@ -25,6 +26,7 @@ def ready(app: Flask) -> tuple[int, object]:
     return response.status_code, response.json
 
 
+@one_database
 def test_it_is_live(anonymous: FlaskClient) -> None:
     response = anonymous.get("/health")
     assert (response.status_code, response.json) == (200, {"status": "healthy", "service": "todo-api"})

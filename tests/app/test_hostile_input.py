@@ -10,11 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error, assert_invalid
+from tests.support.marks import one_database
 
 TASKS = "/api/alice/tasks"
 JSON = "application/json"
 
 
+@one_database
 @pytest.mark.parametrize(
     "body",
     [b"{", b"x", b" ", b"\n", b"{'title': 'x'}", b'{"title": "x"', b'{"title": "x",}', b'{"title": "x"} {}',
@@ -60,6 +62,7 @@ def test_what_is_odd_but_json_is_served(alice: FlaskClient, body: bytes, title: 
     assert (response.status_code, response.json["title"]) == (201, title)
 
 
+@one_database
 @pytest.mark.parametrize("body", [b"", None])
 @pytest.mark.parametrize("declared", [JSON, "text/plain", None])
 def test_no_body_at_all_is_missing_however_it_is_declared(

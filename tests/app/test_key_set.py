@@ -138,34 +138,37 @@ def private_key() -> Key:
     return key
 
 
-def unfit() -> dict[str, Key]:
-    secret = Key()
-    secret.jwk |= {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "alg": "EdDSA"}
-    return {
-        "encryption": Key(use="enc"),
-        "no verifying": Key(key_ops=["encrypt"]),
-        "operations that are no list": Key(key_ops="verify"),
-        "secret": secret,
-        "private": private_key(),
-        "weak": Key("RS256", rsa.generate_private_key(65537, 1024)),
-        "wrong curve": Key("ES256", ec.generate_private_key(ec.SECP384R1())),
-        "curve not supported": Key("ES256", ec.generate_private_key(ec.SECP256K1()), alg=None),
-        "algorithm not supported": Key(alg="ES256K"),
-        "symmetric algorithm": Key(alg="HS256"),
-        "no algorithm": Key(alg="none"),
-        "algorithm that is a list": Key(alg=["EdDSA"]),
-        "no id": Key(kid=None),
-        "empty id": Key(kid=""),
-        "id that is a number": Key(kid=7),
-        "half a point": Key("ES256", y="AA"),
-        "number for a point": Key(x=5),
-        "exponent 1": Key("RS256", e="AQ"),
-    }
+def symmetric_key() -> Key:
+    key = Key()
+    key.jwk |= {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "alg": "EdDSA"}
+    return key
 
 
-@pytest.mark.parametrize("name", unfit())
+UNFIT: dict[str, Callable[[], Key]] = {
+    "encryption": lambda: Key(use="enc"),
+    "no verifying": lambda: Key(key_ops=["encrypt"]),
+    "operations that are no list": lambda: Key(key_ops="verify"),
+    "secret": symmetric_key,
+    "private": private_key,
+    "weak": lambda: Key("RS256", rsa.generate_private_key(65537, 1024)),
+    "wrong curve": lambda: Key("ES256", ec.generate_private_key(ec.SECP384R1())),
+    "curve not supported": lambda: Key("ES256", ec.generate_private_key(ec.SECP256K1()), alg=None),
+    "algorithm not supported": lambda: Key(alg="ES256K"),
+    "symmetric algorithm": lambda: Key(alg="HS256"),
+    "no algorithm": lambda: Key(alg="none"),
+    "algorithm that is a list": lambda: Key(alg=["EdDSA"]),
+    "no id": lambda: Key(kid=None),
+    "empty id": lambda: Key(kid=""),
+    "id that is a number": lambda: Key(kid=7),
+    "half a point": lambda: Key("ES256", y="AA"),
+    "number for a point": lambda: Key(x=5),
+    "exponent 1": lambda: Key("RS256", e="AQ"),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
 def test_a_key_that_is_unfit_is_not_used_and_spoils_no_other(app: Flask, server: Server, name: str) -> None:
-    key = unfit()[name]
+    key = UNFIT[name]()
     server.keys.append(key)
     good, bad = server.keys[0].sign(), key.sign(kid=str(key.jwk.get("kid", "")) or "none")
     assert call(app, good).status_code == 200

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from tests.support.apps import make_app
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error
+from tests.support.marks import one_database
 from todo_api.platform import logs
 
 REQUEST = ["time", "level", "request_id", "method", "route", "status", "duration_ms", "bytes"]
@@ -48,6 +49,7 @@ def faulty(tmp_path: Path) -> FlaskClient:
     return app.test_client()
 
 
+@one_database
 def test_each_request_is_one_line_with_its_template_and_without_its_user(
     alice: FlaskClient, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -64,6 +66,7 @@ def test_each_request_is_one_line_with_its_template_and_without_its_user(
     assert "milk" not in str(line)
 
 
+@one_database
 def test_answers_without_a_body_and_unknown_paths_are_logged_too(
     anonymous: FlaskClient, lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -75,12 +78,14 @@ def test_answers_without_a_body_and_unknown_paths_are_logged_too(
     assert found == [("HEAD", "/health", 200, 0), ("GET", None, 404, 40), ("OPTIONS", "/api/<user_id>/tasks", 200, 0)]
 
 
+@one_database
 @pytest.mark.parametrize("given", ["abc", "A-1_2.3", "0" * 128])
 def test_a_well_formed_request_id_is_taken_and_returned(anonymous: FlaskClient, given: str) -> None:
     response = anonymous.get("/health", headers={"X-Request-ID": given})
     assert response.headers.getlist("X-Request-ID") == [given]
 
 
+@one_database
 @pytest.mark.parametrize("given", ["", "a b", "a;b", '"', "ä", "0" * 129, "a\tb"])
 def test_any_other_is_replaced_by_a_new_one(anonymous: FlaskClient, given: str) -> None:
     answers = [anonymous.get("/health", headers={"X-Request-ID": given}) for _ in range(2)]
@@ -89,6 +94,7 @@ def test_any_other_is_replaced_by_a_new_one(anonymous: FlaskClient, given: str) 
     assert found[0] != found[1]
 
 
+@one_database
 def test_errors_carry_the_request_id(alice: FlaskClient) -> None:
     answers = [
         alice.get("/nowhere"),

@@ -1,7 +1,6 @@
-"""Other people's tools on the OpenAPI document: validators, linters, schemathesis, and generated clients that run."""
+"""Other people's tools on the OpenAPI document: validators, linters, and generated clients that run."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from uuid import uuid4
@@ -9,34 +8,17 @@ from uuid import uuid4
 import pytest
 
 from tests.support.checkout import ROOT
-from tests.support.programs import installed_packages
+from tests.support.programs import installed_packages, run
 from tests.support.service import Service
 from tests.support.tokens import token
 
-FOLDER = ROOT / "tests/programs"
-CLIENTS = FOLDER / "clients"
+CLIENTS = ROOT / "tests/programs/clients"
 
 
 @pytest.fixture(scope="session")
 def node_tools() -> Path:
     """Where the tools and clients for Node are installed."""
     return installed_packages(CLIENTS)
-
-
-def run(*command: object, cwd: Path, seconds: int = 300, **environment: str) -> str:
-    """What the command prints. It must end well, and in time."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "NO_COLOR": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=seconds,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 def test_openapi_spec_validator_takes_the_document(document_file: Path, tmp_path: Path) -> None:
@@ -52,16 +34,6 @@ def test_redocly_finds_nothing_by_its_recommended_rules(document_file: Path, nod
 def test_spectral_finds_nothing_by_its_rules_for_openapi(document_file: Path, node_tools: Path, tmp_path: Path) -> None:
     command = (node_tools / ".bin/spectral", "lint", "--fail-severity=hint", "-r", CLIENTS / "spectral.yaml")
     assert "No results with a severity of 'hint' or higher found" in run(*command, document_file, cwd=tmp_path)
-
-
-def test_schemathesis_finds_nothing_with_all_its_checks(live_server: Service, tmp_path: Path) -> None:
-    program = Path(sys.executable).with_name("st")
-    command = (program, "--config-file", FOLDER / "schemathesis.toml", "run", "--checks", "all", "--no-color")
-    output = run(*command, f"{live_server.address}/openapi.json", cwd=tmp_path, API_TOKEN=token("alice"))
-    assert "No issues found" in output
-    assert "Tested: 9" in output
-    for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
-        assert f"✅ {phase}" in output, output
 
 
 @pytest.fixture(scope="module")

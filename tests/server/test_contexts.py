@@ -9,8 +9,6 @@ from tests import faults
 from tests.support.databases import sqlite_url
 from tests.support.service import Service, serving
 
-pytestmark = pytest.mark.xdist_group("contexts")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

@@ -15,8 +15,6 @@ from tests.support.databases import sqlite_url
 from tests.support.service import Service, serving
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("workers")
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

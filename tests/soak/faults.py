@@ -55,7 +55,7 @@ def soak(name: str, fault: Callable[[Cluster, Proxy], None], rounds: int, limit:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     service = stack.enter_context(serving(folder, url, WEB_CONCURRENCY=2))
     recovery = []
-    with Load(service.port) as load:
+    with Load(service.port, pause=0.01) as load:
         for _ in range(rounds):
             time.sleep(1)
             fault(cluster, proxy)

@@ -40,18 +40,20 @@ class Cluster(Postgres):
         self.start()
 
     def freeze(self) -> None:
-        for process in self._processes():
+        server = self._server()
+        server.suspend()  # first, so that it starts no other
+        for process in server.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 process.suspend()
 
     def thaw(self) -> None:
-        for process in self._processes():
+        server = self._server()
+        for process in [server, *server.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
 
-    def _processes(self) -> list[psutil.Process]:
-        server = psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
-        return [server, *server.children(recursive=True)]
+    def _server(self) -> psutil.Process:
+        return psutil.Process(int((self._data / "postmaster.pid").read_text().split()[0]))
 
     def _run(self, *arguments: str) -> None:
         command = [self._control, "-D", self._data, "-w", "-t", "30", "-l", self._data / "log", *arguments]

@@ -20,10 +20,12 @@ UNAVAILABLE = {"detail": "Service Unavailable", "status_code": 503}
 
 
 class Load:
-    """Clients that create and list tasks without a pause, and another that asks for `/health`; every answer is kept."""
+    """Clients that create and list tasks, and another that asks for `/health`; every answer is kept."""
 
-    def __init__(self, port: int, clients: int = CLIENTS) -> None:
+    def __init__(self, port: int, clients: int = CLIENTS, *, pause: float = 0.05) -> None:
+        """`pause` is that of a client between two requests, in seconds; the soak has less."""
         self._port = port
+        self._pause = pause
         self._stop = threading.Event()
         self.answers: list[tuple[float, int, float]] = []  # when it came, its status, and the seconds it took
         self.health: list[float] = []
@@ -96,7 +98,7 @@ class Load:
                 self.created[title or ""] = body["id"]
             elif status != 200:
                 self.wrong.append((status, body))
-            self._stop.wait(0.01)
+            self._stop.wait(self._pause)
 
     def _watch(self) -> None:
         client = Client(self._port)

@@ -1,4 +1,4 @@
-"""Programs that some tests need, and that may be missing; packages for Node."""
+"""Programs that some tests need, and that may be missing; packages for Node; commands."""
 
 import os
 import shutil
@@ -28,3 +28,19 @@ def installed_packages(folder: Path) -> Path:
             subprocess.run(command, cwd=folder, check=True, timeout=300)
             installed.write_bytes(lock)
     return packages
+
+
+def run(*command: object, cwd: Path, seconds: int = 300, **environment: str) -> str:
+    """What the command prints. It must end well, and in time."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
