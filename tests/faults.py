@@ -1,33 +1,75 @@
 """What tests change in a server before it starts: each function is called in the server's own process."""
 
 import os
+import resource
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from flask import Flask, g, request, send_file
 from sqlalchemy import text
 
 from todo_api import app as factory
 from todo_api.platform.db.engine import db
+from todo_api.platform.server import connection, worker
+from todo_api.platform.web.app import App
 
 
-def _adding(add: Any) -> None:
-    """Have every app that is made get these routes."""
-    create_app = factory.create_app
+def no_worker_can_start() -> None:
+    worker.Server = lambda *arguments: 1 / 0  # type: ignore[assignment, misc]
 
-    def create_and_add(*args: Any) -> Flask:
-        app = create_app(*args)
-        add(app)
-        return app
 
-    factory.create_app = create_and_add  # type: ignore[assignment]
+def few_files() -> None:
+    """The process may open 200 files, fewer than its connections need."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+
+
+def impatience() -> None:
+    """A request has to arrive within 2 s."""
+    connection.REQUEST_SECONDS = 2
+
+
+def slow_connecting() -> None:
+    """Connecting to PostgreSQL takes 2 s longer, as where the host's name is looked up slowly."""
+    connect = psycopg2.connect
+
+    def connect_slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(2)
+        return connect(*arguments, **options)
+
+    psycopg2.connect = connect_slowly
+
+
+def raising_app() -> None:
+    """The WSGI app itself raises: at /exit SystemExit; at /broken RuntimeError, and again when it is to answer that
+    where the request's id is `again`.
+    """
+    wsgi_app = App.wsgi_app
+
+    def raising(app: App, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/exit":
+            raise SystemExit(3)
+        if path.startswith("/broken") or (path == "/." and environ.get("HTTP_X_REQUEST_ID") == "again"):
+            raise RuntimeError(path)
+        return wsgi_app(app, environ, start_response)
+
+    App.wsgi_app = raising  # type: ignore[method-assign]
 
 
 def ordinary_routes() -> None:
-    """Routes that use Flask's and Flask-SQLAlchemy's globals, as any Flask app may."""
+    """The app has routes that use Flask's and Flask-SQLAlchemy's globals, as those of any Flask app may."""
     ended: list[int] = []
+    create_app = factory.create_app
 
-    def add(app: Flask) -> None:
+    def create_with_routes(*arguments: Any) -> App:
+        app = create_app(*arguments)
+        add_routes(app)
+        return app
+
+    def add_routes(app: Flask) -> None:
         @app.get("/keep/<user>")
         def keep(user: str) -> dict[str, Any]:
             before = g.get("user")
@@ -51,4 +93,4 @@ def ordinary_routes() -> None:
         def note(error: BaseException | None) -> None:
             ended.append(os.getpid())
 
-    _adding(add)
+    factory.create_app = create_with_routes

@@ -12,7 +12,8 @@ from typing import Any
 from tests.bench import growth, profile, servers
 from tests.bench.routes import ROUTES, Round, drive, fill, middle, prepare, wrk
 from tests.bench.servers import Conditions, Server
-from tests.support import Postgres, running_postgres
+from tests.support.databases import Postgres, running_postgres
+from tests.support.processes import memory_kib, process_tree
 
 
 def main() -> None:
@@ -78,7 +79,7 @@ def measure_routes(postgres: Postgres, conditions: Conditions, options: argparse
             found["ratios"][name] = ratios(medians)
         for server in rivals:
             found["memory_mib"][server.name] = memory_of(server)
-            found["first_answer_seconds"][server.name] = server.started
+            found["first_answer_seconds"][server.name] = server.service.start_seconds
     return found
 
 
@@ -103,10 +104,10 @@ def print_row(name: str, medians: dict[str, Round]) -> None:
 
 def memory_of(server: Server) -> list[float]:
     """The memory of each of a server's processes, the parent first."""
-    found = [servers.memory_mib(pid) for pid in servers.process_tree(server.pid)]
-    print(f"{server.name}: {' + '.join(f'{mib:.0f}' for mib in found)} MiB after the load,", end=" ")
-    print(f"first answer after {server.started:.2f} s")
-    return found
+    sizes = [memory_kib(pid) / 1024 for pid in process_tree(server.service.pid)]
+    print(f"{server.name}: {' + '.join(f'{mib:.0f}' for mib in sizes)} MiB after the load,", end=" ")
+    print(f"first answer after {server.service.start_seconds:.2f} s")
+    return sizes
 
 
 main()

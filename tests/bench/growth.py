@@ -1,12 +1,11 @@
 """Does a page cost more where the user has many tasks, and the table more still?"""
 
-from http.client import HTTPConnection
 from typing import Any
 
 from tests.bench import servers
 from tests.bench.routes import Round, Route, drive, insert, middle
 from tests.bench.servers import Conditions, Server
-from tests.support import Postgres
+from tests.support.databases import Postgres
 
 # A page of two makes a hundred pages of two hundred tasks; one task more, so that the hundredth links on as well.
 LIMIT, PAGE = 2, 100
@@ -47,11 +46,8 @@ def measure(postgres: Postgres, conditions: Conditions, rounds: int, seconds: in
 def first_and_later(server: Server, status: str) -> tuple[Route, Route]:
     first = Route("page", "GET", f"/api/alice/tasks?status={status}&limit={LIMIT}", "alice", tasks=LIMIT)
     page = first
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
-    for _ in range(PAGE - 1):
-        connection.request("GET", page.path, headers=first.headers())
-        answer = connection.getresponse()
-        answer.read()
-        page = page._replace(path=answer.headers["Link"].partition("<")[2].partition(">")[0])
-    connection.close()
+    with server.service.client("alice") as client:
+        for _ in range(PAGE - 1):
+            link = client.request("GET", page.path).headers["Link"]
+            page = page._replace(path=link.partition("<")[2].partition(">")[0])
     return first, page

@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench import servers
 from tests.bench.routes import ROUTES, drive, fill, prepare
 from tests.bench.servers import Conditions
-from tests.support import Postgres
+from tests.support.databases import Postgres
 
 SAMPLES_A_SECOND = 250
 DEAREST = 10
@@ -32,7 +32,7 @@ def measure(postgres: Postgres, conditions: Conditions, name: str, seconds: int)
         fill(Postgres(url))
         prepare(Postgres(url), ROUTES[name], seconds)
         # Only the thread that holds the interpreter lock: others wait for it, the database, or a CPU.
-        command = [spy, "record", "--pid", str(server.pid), "--subprocesses", "--gil", "--format", "raw"]
+        command = [spy, "record", "--pid", str(server.service.pid), "--subprocesses", "--gil", "--format", "raw"]
         command += ["--output", stacks.name, "--rate", str(SAMPLES_A_SECOND), "--duration", str(seconds)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             drive(server, ROUTES[name], seconds, postgres.server_pid())

@@ -5,16 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import jwt
-
-from tests.bench.servers import Server, cpu_seconds
-from tests.support import SECRET, Postgres
+from tests.bench.servers import Server
+from tests.support.databases import Postgres
+from tests.support.processes import cpu_seconds
+from tests.support.tokens import bearer
 
 CONNECTIONS = 16
 PATIENCE_SECONDS = 10
@@ -44,10 +42,6 @@ class Route(NamedTuple):
     tasks: int | None = None
     first: int = 0
     ids: int = 1
-
-    def headers(self) -> dict[str, str]:
-        token = jwt.encode({"sub": self.user, "exp": int(time.time()) + 86400}, SECRET, "HS256")
-        return {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
 
 def _on_tasks(name: str, method: str, user: str, path: str = "", body: str = "") -> Route:
@@ -118,31 +112,27 @@ def wrk() -> str:
 def check(server: Server, route: Route) -> tuple[int, int]:
     """Read two answers whole, as a client would; the least and the greatest length (a toggle answers true or false)."""
     sizes = []
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
-    for n in range(2):
-        task_id = route.first + (n if route.method == "DELETE" else 0)
-        path = route.path.replace("%d", str(task_id))
-        connection.request(route.method, path, route.body or None, route.headers())
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != route.status:
-            sys.exit(f"{server.name} answers {route.name} with {answer.status}: {body!r}")
-        if route.tasks is not None and len(json.loads(body)) != route.tasks:
-            sys.exit(f"{server.name} answers {route.name} with {len(json.loads(body))} tasks")
-        headers = [f"HTTP/1.1 {answer.status} {answer.reason}", *map(": ".join, answer.getheaders()), ""]
-        sizes.append(len("\r\n".join([*headers, ""])) + len(body))
-    connection.close()
+    with server.service.client(route.user) as client:
+        for n in range(2):
+            task_id = route.first + (n if route.method == "DELETE" else 0)
+            response = client.send(route.method, route.path.replace("%d", str(task_id)), route.body or None)
+            body = response.read()
+            if response.status != route.status:
+                sys.exit(f"{server.name} answers {route.name} with {response.status}: {body!r}")
+            if route.tasks is not None and len(json.loads(body)) != route.tasks:
+                sys.exit(f"{server.name} answers {route.name} with {len(json.loads(body))} tasks")
+            headers = [f"HTTP/1.1 {response.status} {response.reason}", *map(": ".join, response.getheaders()), ""]
+            sizes.append(len("\r\n".join([*headers, ""])) + len(body))
     return min(sizes), max(sizes)
 
 
 def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Round:
     """One round of one route. Exits where an answer is wrong."""
     least, most = check(server, route)
-    headers = route.headers()
     environment = {
         "METHOD": route.method,
         "TARGET": route.path,
-        "AUTHORIZATION": headers["Authorization"],
+        "AUTHORIZATION": bearer(route.user)["Authorization"],
         "BODY": route.body,
         "FIRST": str(route.first + (2 if route.method == "DELETE" else 0)),  # two went into the check
         "IDS": str(route.ids),
@@ -156,11 +146,15 @@ def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Roun
         f"--timeout={PATIENCE_SECONDS}s",
         "-s",
         str(script),
-        f"http://127.0.0.1:{server.port}",
+        f"http://127.0.0.1:{server.service.port}",
     ]
-    before = cpu_seconds(server.pid), cpu_seconds(postgres_pid), sum(os.times()[2:4])
+    before = cpu_seconds(server.service.pid), cpu_seconds(postgres_pid), sum(os.times()[2:4])
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    after = cpu_seconds(server.pid), cpu_seconds(postgres_pid), sum(os.times()[2:4])  # of children that ended: wrk
+    after = (
+        cpu_seconds(server.service.pid),
+        cpu_seconds(postgres_pid),
+        sum(os.times()[2:4]),
+    )  # of children that ended: wrk
     found = json.loads(output.splitlines()[-1])
     requests, received = found["requests"], found["bytes"]
     if found["failed"] or not requests:

@@ -1,17 +1,18 @@
 """Clients that load a server until it is gone, and note what became of each request."""
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
+from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import URL, create_engine, text
+
+from tests.support.client import Client
 
 
 @dataclass
@@ -53,17 +54,15 @@ def titles(url: URL) -> set[str]:
     return found
 
 
-class Client(threading.Thread):
+class Writer(threading.Thread):
     """Sends one request after the other, each POST with a title of its own, until told to end or nobody listens."""
 
-    def __init__(self, port: int, token: str, *, keep_alive: bool, ended: threading.Event) -> None:
+    def __init__(self, port: int, *, keep_alive: bool, ended: threading.Event) -> None:
         super().__init__(daemon=True)
         self.report = Report()
-        self._port = port
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._client = Client(port, "alice", 20)
         self._keep_alive = keep_alive
         self._ended = ended
-        self._connection: HTTPConnection | None = None
 
     def run(self) -> None:
         number = 0
@@ -71,38 +70,34 @@ class Client(threading.Thread):
             number += 1
             title = uuid4().hex
             if number % 4:
-                status = self._exchange(title, "POST", json.dumps({"title": title}))
+                status = self._exchange(title, "POST", {"title": title})
                 if status == 201:
                     self.report.acknowledged.add(title)
             else:
                 self._exchange(title, "GET")
-        self._disconnect()
+        self._client.connection.close()
 
     def _connected(self) -> bool:
         """Whether there is a connection, or a new one can be made."""
-        if self._connection is None:
-            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=20)
+        if self._client.connection.sock is None:
             try:
-                self._connection.connect()
+                self._client.connection.connect()
             except ConnectionRefusedError:
                 return False
         return True
 
-    def _exchange(self, title: str, method: str, body: str | None = None) -> int:
+    def _exchange(self, title: str, method: str, body: dict[str, str] | None = None) -> int:
         """The status of the answer, or 0."""
-        assert self._connection is not None
         start = time.monotonic()
         try:
-            self._connection.request(method, "/api/alice/tasks?limit=100", body, self._headers)
-            response = self._connection.getresponse()
-            return self._read(response, title)
+            return self._read(self._client.send(method, "/api/alice/tasks?limit=100", body), title)
         except (RemoteDisconnected, OSError) as error:
             self.report.lost.append(f"{method} {title} {error!r}")
         except HTTPException as error:
             self.report.torn.append(f"{method} {title} {error!r}")
         finally:
             self.report.slowest = max(self.report.slowest, time.monotonic() - start)
-        self._disconnect()
+        self._client.connection.close()
         return 0
 
     def _read(self, response: HTTPResponse, title: str) -> int:
@@ -110,26 +105,21 @@ class Client(threading.Thread):
             response.read()
         except (IncompleteRead, OSError) as error:
             self.report.torn.append(f"{title} {error!r}")
-            self._disconnect()
+            self._client.connection.close()
             return 0
         self.report.statuses[response.status] += 1
         if not self._keep_alive or response.will_close:
-            self._disconnect()
+            self._client.connection.close()
         return response.status
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
 
 @contextmanager
-def load(port: int, token: str, count: int) -> Iterator[Callable[[], Report]]:
+def load(port: int, count: int) -> Iterator[Callable[[], Report]]:
     """So many clients at work, every other one on a new connection for each request; what it gives ends them and
     returns their report.
     """
     ended = threading.Event()
-    clients = [Client(port, token, keep_alive=bool(number % 2), ended=ended) for number in range(count)]
+    clients = [Writer(port, keep_alive=bool(number % 2), ended=ended) for number in range(count)]
 
     def end() -> Report:
         ended.set()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from tests.support import make_app, migrated, running_postgres, sqlite_url
+from tests.support.apps import migrate
+from tests.support.databases import running_postgres, sqlite_url
 
 
 @contextmanager
@@ -15,5 +16,4 @@ def database(kind: str, folder: Path) -> Iterator[URL]:
         yield sqlite_url(folder)  # the server migrates it
         return
     with running_postgres() as server, server.database() as url:
-        migrated(make_app(url))
-        yield url
+        yield migrate(url)

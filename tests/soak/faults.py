@@ -6,11 +6,16 @@ was passed: 10 s a request, 1 s for `/health`, 1 s (2 s behind PgBouncer) until 
 
 import logging
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
-from tests.outages import CLIENTS, Cluster, Load, Proxy, running_cluster, running_pgbouncer, running_service
+from tests.support.cluster import Cluster, running_cluster, running_pgbouncer
+from tests.support.load import Load
+from tests.support.proxy import Proxy
+from tests.support.service import serving
 
 
 def frozen(cluster: Cluster, proxy: Proxy) -> None:
@@ -47,9 +52,10 @@ def soak(name: str, fault: Callable[[Cluster, Proxy], None], rounds: int, limit:
     url = cluster.url.set(port=proxy.port)
     if name.endswith("PgBouncer"):
         url = stack.enter_context(running_pgbouncer(cluster, proxy.port))
-    service = stack.enter_context(running_service(url, WEB_CONCURRENCY="2"))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    service = stack.enter_context(serving(folder, url, WEB_CONCURRENCY=2))
     recovery = []
-    with Load(service.port, CLIENTS) as load:
+    with Load(service.port, pause=0.01) as load:
         for _ in range(rounds):
             time.sleep(1)
             fault(cluster, proxy)

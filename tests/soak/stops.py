@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from tests.serving import serving, token
 from tests.soak.clients import Report, load
+from tests.support.service import serving
 
 
 def stop_under_load(
     folder: Path, url: URL, *, workers: int = 2, clients: int = 16, seconds: float = 1.5, **settings: object
 ) -> tuple[Report, dict[str, Any]]:
     """One start, load, SIGTERM and exit: what became of the requests, and the exit status with the time it took."""
+    settings = {"LAME_DUCK_SECONDS": None, **settings}  # as by default
     with (
         serving(folder, url, WEB_CONCURRENCY=workers, **settings) as service,
-        load(service.port, token(url), clients) as end,
+        load(service.port, clients) as end,
     ):
         time.sleep(seconds)
         start = time.monotonic()

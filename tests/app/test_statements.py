@@ -1,0 +1,210 @@
+"""What reaches the database: one statement an operation, and index scans for every list, however deep the page."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import flask_migrate
+import psycopg2.extensions
+import pytest
+from flask import Flask
+from sqlalchemy import URL, text
+
+from tests.support.apps import client_for, make_app, migrated
+from tests.support.checkout import ROOT
+from tests.support.databases import Postgres
+from todo_api.platform.db.engine import db
+
+README = ROOT / "migrations" / "README.md"
+TASKS = "/api/alice/tasks"
+LISTS = ["", "status=all", "status=pending", "status=completed"]
+
+
+class Recorded:
+    """An app's client for alice, and every statement that its driver is given, with its values."""
+
+    def __init__(self, url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.on_sqlite = url.drivername == "sqlite"
+        self.app: Flask = make_app(url)
+        self.client = client_for(self.app, "alice")
+        self.statements: list[str] = []
+        statements = self.statements
+        driver: Any = sqlite3 if self.on_sqlite else psycopg2
+        connect = driver.connect
+
+        class Recording(psycopg2.extensions.cursor):
+            def execute(self, *args: Any) -> None:
+                super().execute(*args)
+                statements.append(self.query.decode())
+
+        def recording(*args: Any, **options: Any) -> Any:
+            if not self.on_sqlite:
+                return connect(*args, **options, cursor_factory=Recording)
+            connection = connect(*args, **options)
+            connection.set_trace_callback(statements.append)
+            return connection
+
+        monkeypatch.setattr(driver, "connect", recording)
+        self.client.get(TASKS)  # connects
+
+    def execute(self, *statements: str) -> list[str]:
+        """The last one's rows as text."""
+        with self.app.app_context(), db.engine.begin() as connection:
+            results = [connection.execute(text(statement.replace(":", "\\:"))) for statement in statements]
+            return [" ".join(map(str, row)) for row in results[-1]] if results[-1].returns_rows else []
+
+    def plan(self) -> str:
+        """How the database goes about the last statement it was given."""
+        # What stands before the statement sets how it is planned.
+        explain = "EXPLAIN QUERY PLAN" if self.on_sqlite else "EXPLAIN"
+        return "\n".join(
+            self.execute(re.sub("SELECT|UPDATE|DELETE", rf"{explain} \g<0>", self.statements[-1], count=1))
+        )
+
+
+@pytest.fixture
+def recorded(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    recorded = Recorded(database_url, monkeypatch)
+    yield recorded
+    with recorded.app.app_context():
+        db.engine.dispose()
+
+
+def fill(recorded: Recorded, completed: str = "n % 20 = 0") -> None:
+    """20,000 tasks of 10 users, of each of whom two share a time."""
+    if recorded.on_sqlite:
+        numbers = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 19999)"
+        at, source = "1700000000000000 + 500000 * (n / 20)", "FROM numbers"
+    else:
+        numbers, at = "", "timestamptz '2023-11-14 22:13:20Z' + interval '0.5 s' * (n / 20)"
+        source = "FROM generate_series(0, 19999) AS numbers(n)"
+    recorded.execute(
+        "INSERT INTO tasks (user_id, title, completed, created_at, updated_at) "
+        f"{numbers} SELECT CASE n % 10 WHEN 0 THEN 'alice' ELSE 'user ' || n % 10 END, 'x', {completed}, {at}, {at} "
+        + source,
+        "ANALYZE tasks",
+    )
+
+
+def assert_index_scans(recorded: Recorded, query: str) -> None:
+    """The first page and a deep one come from an index in its order: nothing is sorted, nothing filtered out."""
+    for limit, cursor in product(("&limit=5", ""), ("", "&cursor=1700000400000000_9999999")):
+        response = recorded.client.get(f"{TASKS}?{query}{limit}{cursor}")
+        assert len(response.json) >= 5
+        plan = recorded.plan()
+        assert "Index Scan Backward using" in plan or "SEARCH tasks USING INDEX" in plan
+        for word in ("Sort", "Seq Scan", "Bitmap", "Filter", "TEMP B-TREE", "SCAN tasks"):
+            assert word not in plan, plan
+        if recorded.on_sqlite:
+            status = query.partition("=")[2] or "all"
+            after = " AND created_at<?" if cursor else ""
+            assert plan.endswith(f"USING INDEX ix_tasks_{status} (user_id=?{after})")
+        elif cursor:  # a position in the index, not a condition on what is read from it
+            assert "AND (ROW(created_at, id) < ROW(" in plan
+
+
+# Also where nearly all tasks have one status, which makes the index of all tasks look as good.
+@pytest.mark.parametrize("completed", ["n % 20 = 0", "n % 800 = 0", "n % 800 <> 0"])
+def test_every_list_reads_an_index_in_its_order(recorded: Recorded, completed: str) -> None:
+    fill(recorded, completed)
+    for query in LISTS:
+        assert_index_scans(recorded, query)
+
+
+def assert_found_by_the_key(recorded: Recorded) -> None:
+    """The operations on one task do not go through its user's others, also where nothing is known of that user."""
+    fill(recorded)  # of which alice has a tenth
+    recorded.execute("UPDATE tasks SET user_id = 'user 1' WHERE user_id = 'alice'", "ANALYZE tasks")
+    recorded.execute("UPDATE tasks SET user_id = 'alice' WHERE id % 2 = 0")
+    operations = [("GET", ""), ("PUT", ""), ("PATCH", "/complete"), ("DELETE", "")]
+    for method, path in operations:
+        body = {"title": "y"} if method == "PUT" else None
+        assert recorded.client.open(f"{TASKS}/10000{path}", method=method, json=body).status_code in {200, 204}
+        plan = recorded.plan()
+        assert "_pkey" in plan or "USING INTEGER PRIMARY KEY" in plan, plan
+
+
+def test_one_task_is_found_by_its_key_whatever_is_known_of_its_user(recorded: Recorded) -> None:
+    assert_found_by_the_key(recorded)
+    if not recorded.on_sqlite:
+        assert recorded.execute("SELECT attname FROM pg_stats WHERE attname = 'user_id'") == []
+
+
+OPERATIONS: list[tuple[str, str, Any, int]] = [
+    ("GET", "", None, 200),
+    ("GET", "?status=completed&limit=1&cursor=1_1", None, 200),
+    ("POST", "", {"title": "x"}, 201),
+    ("GET", "/1", None, 200),
+    ("GET", "/999", None, 404),
+    ("PUT", "/1", {"title": "y"}, 200),
+    ("PUT", "/1", {"title": "y", "description": None, "completed": True}, 200),
+    ("PUT", "/1", {}, 200),
+    ("PUT", "/999", {"title": "y"}, 404),
+    ("PATCH", "/1/complete", None, 200),
+    ("PATCH", "/999/complete", None, 404),
+    ("DELETE", "/999", None, 404),
+    ("DELETE", "/1", None, 204),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), OPERATIONS)
+def test_an_operation_is_one_statement(recorded: Recorded, method: str, path: str, body: Any, status: int) -> None:
+    recorded.client.post(TASKS, json={"title": "x"})
+    recorded.statements.clear()
+    assert recorded.client.open(TASKS + path, method=method, json=body).status_code == status
+    assert len(recorded.statements) == 1, recorded.statements
+    assert "alice" in recorded.statements[0]  # it starts from the owner
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [(f"{TASKS}/0", 404), (f"{TASKS}/{2**63}", 404), (f"{TASKS}/x", 422), (f"{TASKS}?limit=0", 422), ("/health", 200),
+     ("/x", 404), ("/api/bob/tasks", 403), ("/openapi.json", 200)],
+)  # fmt: skip
+def test_what_needs_no_database_does_not_ask_it(recorded: Recorded, path: str, status: int) -> None:
+    recorded.statements.clear()
+    assert recorded.client.get(path).status_code == status
+    assert recorded.statements == []
+
+
+def test_the_readmes_partitions_serve_the_same_operations(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = README.read_text()
+    block = readme[readme.index("## Partitioning") :].partition("```sql\n")[2].partition("```")[0]
+    with postgres.database() as url:
+        app = migrated(make_app(url))
+        recorded = Recorded(url, monkeypatch)
+        kept = [recorded.client.post(TASKS, json={"title": "before"}).json for _ in range(2)]
+        recorded.client.delete(f"{TASKS}/2")
+        Postgres(url).execute(block)
+
+        [parts] = recorded.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'tasks'::regclass")
+        assert parts == "4"
+        assert recorded.client.get(TASKS).json == [kept[0]]
+        response = recorded.client.post(TASKS, json={"title": "after"})
+        task = response.json
+        assert (response.status_code, task["id"] > 2) == (201, True)
+        assert recorded.client.get(f"{TASKS}?limit=1").json == [task]
+        link = recorded.client.get(f"{TASKS}?limit=1").headers["Link"].removeprefix("<").partition(">")[0]
+        assert recorded.client.get(link).json == [kept[0]]
+        assert recorded.client.put(f"{TASKS}/{task['id']}", json={"title": "y"}).json["title"] == "y"
+        toggled = recorded.client.patch(f"{TASKS}/{task['id']}/complete").json
+        assert (toggled["completed"], toggled["updated_at"] > task["updated_at"]) == (True, True)
+        assert recorded.client.get(f"{TASKS}?status=completed").json == [toggled]
+        assert recorded.client.post(TASKS, json={"title": ""}).status_code == 422
+        assert recorded.client.delete(f"{TASKS}/{task['id']}").status_code == 204
+        assert recorded.client.get(f"{TASKS}/{task['id']}").status_code == 404
+        for status in ("pending", "completed"):
+            recorded.client.get(f"{TASKS}?status={status}")
+        fill(recorded)
+        for query in LISTS:
+            assert_index_scans(recorded, query)
+        recorded.execute("TRUNCATE tasks RESTART IDENTITY")
+        assert_found_by_the_key(recorded)
+        assert recorded.client.get("/health/db").status_code == 200
+        with recorded.app.app_context():
+            db.engine.dispose()
+        with app.app_context():
+            flask_migrate.check()
+            db.engine.dispose()

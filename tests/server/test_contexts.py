@@ -1,0 +1,38 @@
+"""Flask's contexts in a worker, which serves many requests at a time in one thread: each request has its own."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests import faults
+from tests.support.databases import sqlite_url
+from tests.support.service import Service, serving
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server whose app has ordinary routes."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "file").write_bytes(b"x" * 1_000_000)
+    with serving(folder, sqlite_url(folder), fault=faults.ordinary_routes, FILE=folder / "file") as service:
+        yield service
+
+
+def test_each_request_in_a_worker_has_a_g_and_a_session_of_its_own(service: Service) -> None:
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda user: service.request("GET", f"/keep/{user}").body, range(40)))
+    assert [answer["before"] for answer in answers] == [None] * 40
+    assert [answer["g"] for answer in answers] == [str(user) for user in range(40)]
+
+
+def test_what_is_to_be_done_at_the_end_of_a_request_is_done(service: Service) -> None:
+    before = int(service.request("GET", "/ended").body)
+    service.request("GET", "/health")
+    assert int(service.request("GET", "/ended").body) == before + 2
+
+
+def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
+    assert service.request("GET", "/file").body == b"x" * 1_000_000
+    stream = service.request("GET", "/stream").body
+    assert stream.decode().splitlines() == [str(number) for number in range(1000)]

@@ -1,0 +1,64 @@
+"""Apps in this process, with the settings of the tests, and their database's schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flask_migrate
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import URL, make_url, text
+
+from tests.support.tokens import SECRET, token
+from todo_api.app import create_app
+from todo_api.platform.db.engine import db
+from todo_api.service import commands
+from todo_api.settings import Settings
+
+
+def settings(database_url: URL | str, **changes: Any) -> Settings:
+    return Settings(**{"database_url": make_url(database_url), "better_auth_secret": SECRET, **changes})
+
+
+def make_app(database_url: URL | str, **changes: Any) -> Flask:
+    return create_app(settings(database_url, **changes))
+
+
+def migrated(app: Flask) -> Flask:
+    """The app, after the migrations have made its database's schema."""
+    commands.init_app(app)
+    with app.app_context():
+        flask_migrate.upgrade()
+    return app
+
+
+def migrate(url: URL) -> URL:
+    """The database, after the migrations have made its schema."""
+    with disposed(make_app(url)) as app:
+        migrated(app)
+    return url
+
+
+@contextmanager
+def disposed(app: Flask) -> Iterator[Flask]:
+    """The app, whose connections are closed afterwards."""
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def empty(app: Flask) -> None:
+    """Delete all tasks; the next id is 1 again."""
+    with app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("TRUNCATE tasks RESTART IDENTITY"))
+        else:
+            connection.execute(text("DELETE FROM tasks"))
+            connection.execute(text("DELETE FROM sqlite_sequence"))
+
+
+def client_for(app: Flask, user_id: str) -> FlaskClient:
+    """A client that sends the user's token."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token(user_id)}"
+    return client
