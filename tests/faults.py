@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from todo_api import app as factory
 from todo_api.platform.db.engine import db
+from todo_api.platform import parking
 from todo_api.platform.server import connection, worker
 from todo_api.platform.web.app import App
 
@@ -94,3 +95,13 @@ def ordinary_routes() -> None:
             ended.append(os.getpid())
 
     factory.create_app = create_with_routes
+
+
+def no_questions_while_waiting() -> None:
+    """What others change is found after a minute only."""
+    parking.ASK_SECONDS = 60
+
+
+def few_connections() -> None:
+    """A worker holds at most 8 connections."""
+    worker.connection_limit = lambda wanted: 8

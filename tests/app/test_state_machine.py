@@ -12,64 +12,41 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from werkzeug.test import TestResponse
 
+from tests.app.model import Json, User, changes_of, expected_status, known, problems, shown
 from tests.support.apps import empty
 from tests.support.tokens import bearer
 from todo_api.tasks import store
 
-MESSAGES = {
-    "missing": "Field required",
-    "string_type": "Input should be a valid string",
-    "string_unicode": "String should not contain U+0000 or a lone surrogate",
-    "bool_type": "Input should be a valid boolean",
-    "string_too_short": "String should have at least 1 character",
-}
-
-users = st.sampled_from(["alice", "bob@example.com", "a b|c:dé"])
+NAMES = ["alice", "bob@example.com", "a b|c:dé"]
+names = st.sampled_from(NAMES)
 ids = st.integers(1, 12) | st.sampled_from([0, -1, 999, 2**63 - 1, 2**63, 10**30])
+keys = st.sampled_from(["a", "b", "0c", "~"])
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 odd = st.sampled_from([None, 0, 1, True, [], {}, "", "\0", "\ud800", "x" * 200, "x" * 201, "y" * 1000, "y" * 1001])
-titles = st.text(characters, min_size=1, max_size=20) | odd
+few_titles = st.sampled_from(["x", "y"])
+titles = few_titles | st.text(characters, min_size=1, max_size=20) | odd
 descriptions = st.none() | st.text(characters, max_size=20) | odd
 flags = st.booleans() | st.booleans() | odd
 bodies = st.fixed_dictionaries(
     {}, optional={"title": titles, "description": descriptions, "completed": flags, "id": odd, "colour": odd}
 )
 new_tasks = st.fixed_dictionaries(
-    {"title": st.text(characters, min_size=1, max_size=20)},
-    optional={"description": st.none() | st.text(characters, max_size=20), "completed": st.booleans()},
+    {"title": few_titles},
+    optional={"description": st.none() | st.text(characters, max_size=20), "completed": st.booleans(), "key": keys},
 )
-
-
-def text_problem(value: Any, least: int, most: int) -> str | None:
-    if not isinstance(value, str):
-        return "string_type"
-    if any(character == "\0" or 0xD800 <= ord(character) <= 0xDFFF for character in value):
-        return "string_unicode"
-    if len(value) < least:
-        return "string_too_short"
-    return "string_too_long" if len(value) > most else None
-
-
-def problems(body: dict[str, Any], *, new: bool) -> list[dict[str, str]]:
-    found = {}
-    if "title" in body:
-        found["title"] = text_problem(body["title"], 1, 200)
-    elif new:
-        found["title"] = "missing"
-    if body.get("description") is not None:
-        found["description"] = text_problem(body["description"], 0, 1000)
-    if "completed" in body and not isinstance(body["completed"], bool):
-        found["completed"] = "bool_type"
-    most = {"title": 200, "description": 1000}
-    return [
-        {
-            "field": f"body.{name}",
-            "message": MESSAGES.get(kind) or f"String should have at most {most[name]} characters",
-            "type": kind,
-        }
-        for name, kind in found.items()
-        if kind
-    ]
+# Where a revision is named: the one that is stored, another, or none.
+matches = st.sampled_from(["none", "none", "stored", "other", "any"])
+edits = st.fixed_dictionaries(
+    {}, optional={"title": few_titles, "description": st.none() | few_titles, "completed": st.booleans()}
+)
+operations = st.fixed_dictionaries(
+    {
+        "op": st.sampled_from(["put", "put", "delete"]),
+        "key": keys | st.integers(1, 12).map(str),
+        "data": edits | edits | bodies,
+    },
+    optional={"base": edits | st.none(), "match": st.sampled_from(["stored", "other", "zero"])},
+)
 
 
 class Tasks(RuleBasedStateMachine):
@@ -79,113 +56,213 @@ class Tasks(RuleBasedStateMachine):
         super().__init__()
         self.client = self.app.test_client()
         self.time = datetime(2026, 1, 16, tzinfo=UTC)
-        self.tasks: dict[int, dict[str, Any]] = {}
+        self.users = {name: User(name) for name in NAMES}
         self.last_id = 0
+        self.checkpoints = [1]
 
     @initialize()
     def start_empty(self) -> None:
         empty(self.app)
 
-    def send(self, user: str, method: str, path: str = "", body: Any = None) -> TestResponse:
+    def send(self, name: str, method: str, path: str = "", body: Any = None, **headers: str) -> TestResponse:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "now", lambda: self.time)
             return self.client.open(
-                f"/api/{quote(user)}/tasks{path}",
+                f"/api/{quote(name)}/tasks{path}",
                 method=method,
                 data=None if body is None else json.dumps(body),
                 content_type="application/json",
-                headers=bearer(user),
+                headers={**bearer(name), **{key.replace("_", "-"): value for key, value in headers.items()}},
             )
 
-    def found(self, user: str, task_id: int) -> dict[str, Any] | None:
-        task = self.tasks.get(task_id)
-        return task if task and task["user_id"] == user else None
+    def check_not_found(self, response: TestResponse, task_id: int) -> None:
+        detail = f"Task with id {str(task_id)[: 20 + (task_id < 0)]} not found"
+        assert (response.status_code, response.json) == (404, {"detail": detail, "status_code": 404})
 
-    def answer(self, task: dict[str, Any]) -> dict[str, Any]:
-        return {**task, **{name: f"{task[name]:%Y-%m-%dT%H:%M:%S.%fZ}" for name in ("created_at", "updated_at")}}
+    def check_task(self, response: TestResponse, task: Json, status: int = 200) -> None:
+        assert (response.status_code, response.json) == (status, shown(task))
+        assert response.headers["ETag"] == f'"{task["revision"]}"'
 
-    def check(self, response: TestResponse, user: str, task_id: int) -> None:
-        """The task as the model has it, or that there is none."""
-        if task := self.found(user, task_id):
-            assert (response.status_code, response.json) == (200, self.answer(task))
-        else:
-            cut = str(task_id)[: 20 + (task_id < 0)]
-            assert (response.status_code, response.json) == (
-                404,
-                {"detail": f"Task with id {cut} not found", "status_code": 404},
-            )
+    def check_changed(self, response: TestResponse, task: Json) -> None:
+        detail = f"Task with id {task['id']} has changed"
+        assert (response.status_code, response.json) == (
+            412,
+            {"detail": detail, "status_code": 412, "task": shown(task)},
+        )
 
-    def touch(self, task: dict[str, Any], changes: dict[str, Any]) -> None:
-        task.update(changes, updated_at=max(self.time, task["updated_at"] + timedelta(microseconds=1)))
+    def condition(self, match: str, task: Json | None) -> tuple[dict[str, str], bool]:
+        """The header, and whether the condition holds."""
+        stored = task["revision"] if task else 7
+        header = {"stored": f'W/"{stored}"', "other": f'"{stored + 1}", ""', "any": "*"}.get(match)
+        return ({"If_Match": header} if header else {}), match != "other"
 
     @rule(microseconds=st.integers(-3, 3) | st.sampled_from([10**6, -(10**6), 10**13]))
     def time_passes(self, microseconds: int) -> None:
         self.time += timedelta(microseconds=microseconds)
 
-    @rule(user=users, body=new_tasks | new_tasks | bodies)
-    def create(self, user: str, body: dict[str, Any]) -> None:
-        response = self.send(user, "POST", body=body)
+    @rule(name=names, body=new_tasks | new_tasks | bodies)
+    def create(self, name: str, body: Json) -> None:
+        user, key = self.users[name], body.get("key")
+        taken = user.with_key(key) if key else None
+        response = self.send(name, "POST", body=body)
         if found := problems(body, new=True):
             assert (response.status_code, response.json) == (422, {"detail": "Validation error", "errors": found})
-            return
-        self.last_id += 1
-        known = {name: body[name] for name in ("title", "description", "completed") if name in body}
-        self.tasks[self.last_id] = {
-            **{"id": self.last_id, "user_id": user, "title": "", "description": None, "completed": False, **known},
-            **{"created_at": self.time, "updated_at": self.time},
-        }
-        assert (response.status_code, response.json) == (201, self.answer(self.tasks[self.last_id]))
-        assert response.headers["Location"] == f"/api/{quote(user, safe='')}/tasks/{self.last_id}"
+        elif taken and "deleted" in taken:
+            detail = f"Task with key {key} is deleted"
+            assert (response.status_code, response.json) == (410, {"detail": detail, "status_code": 410, "task": taken})
+        else:
+            if taken is None:
+                self.last_id += 1
+                taken = user.create(self.last_id, key, known(body), self.time, response.json["revision"])
+                self.check_task(response, taken, 201)
+            self.check_task(response, taken, response.status_code)
+            assert response.headers["Location"] == f"/api/{quote(name, safe='')}/tasks/{taken['id']}"
 
-    @rule(user=users, task_id=ids)
-    def get(self, user: str, task_id: int) -> None:
-        self.check(self.send(user, "GET", f"/{task_id}"), user, task_id)
+    @rule(name=names, task_id=ids, match=matches)
+    def get(self, name: str, task_id: int, match: str) -> None:
+        task = self.users[name].tasks.get(task_id)
+        header, is_known = self.condition(match, task)
+        response = self.send(name, "GET", f"/{task_id}", If_None_Match=header.get("If_Match", '"5"'))
+        if task is None:
+            self.check_not_found(response, task_id)
+        elif is_known and header:
+            assert (response.status_code, response.data) == (304, b"")
+        else:
+            self.check_task(response, task)
 
-    @rule(user=users, task_id=ids, body=bodies)
-    def update(self, user: str, task_id: int, body: dict[str, Any]) -> None:
-        response = self.send(user, "PUT", f"/{task_id}", body)
+    @rule(name=names, task_id=ids, body=bodies | edits, match=matches)
+    def update(self, name: str, task_id: int, body: Json, match: str) -> None:
+        user, changes = self.users[name], known(body)
+        task = user.tasks.get(task_id)
+        header, holds = self.condition(match, task)
+        response = self.send(name, "PUT", f"/{task_id}", body, **header)
         if found := problems(body, new=False):
             assert (response.status_code, response.json) == (422, {"detail": "Validation error", "errors": found})
-            return
-        task = self.found(user, task_id)
-        known = {name: body[name] for name in ("title", "description", "completed") if name in body}
-        if task and known:
-            self.touch(task, known)
-        self.check(response, user, task_id)
-
-    @rule(user=users, task_id=ids)
-    def toggle(self, user: str, task_id: int) -> None:
-        if task := self.found(user, task_id):
-            self.touch(task, {"completed": not task["completed"]})
-        self.check(self.send(user, "PATCH", f"/{task_id}/complete"), user, task_id)
-
-    @rule(user=users, task_id=ids)
-    def delete(self, user: str, task_id: int) -> None:
-        response = self.send(user, "DELETE", f"/{task_id}")
-        if self.found(user, task_id):
-            del self.tasks[task_id]
-            assert (response.status_code, response.data) == (204, b"")
+        elif task is None:
+            self.check_not_found(response, task_id)
+        elif not holds and changes_of(changes, {}, task):
+            self.check_changed(response, task)
         else:
-            self.check(response, user, task_id)
+            if holds and changes:
+                user.touch(task, changes, self.time, response.json["revision"])
+            self.check_task(response, task)
 
-    @rule(user=users, status=st.sampled_from([None, "all", "pending", "completed"]), limit=st.integers(1, 4))
-    def list(self, user: str, status: str | None, limit: int) -> None:
+    @rule(name=names, task_id=ids, match=matches)
+    def toggle(self, name: str, task_id: int, match: str) -> None:
+        user = self.users[name]
+        task = user.tasks.get(task_id)
+        header, holds = self.condition(match, task)
+        response = self.send(name, "PATCH", f"/{task_id}/complete", **header)
+        if task is None:
+            self.check_not_found(response, task_id)
+        elif not holds:
+            self.check_changed(response, task)
+        else:
+            user.touch(task, {"completed": not task["completed"]}, self.time, response.json["revision"])
+            self.check_task(response, task)
+
+    @rule(name=names, task_id=ids, match=matches)
+    def delete(self, name: str, task_id: int, match: str) -> None:
+        user = self.users[name]
+        task = user.tasks.get(task_id)
+        header, holds = self.condition(match, task)
+        response = self.send(name, "DELETE", f"/{task_id}", **header)
+        if task is None:
+            self.check_not_found(response, task_id)
+        elif not holds:
+            self.check_changed(response, task)
+        else:
+            assert (response.status_code, response.data) == (204, b"")
+            [tombstone] = self.send(name, "GET", f"/changes?since={user.counter}").json["changes"]
+            user.delete(task, tombstone)
+
+    @rule(name=names, several=st.lists(operations, max_size=6))
+    def batch(self, name: str, several: list[Json]) -> None:
+        user, sent = self.users[name], []
+        for operation in several:
+            match, stored = operation.get("match"), user.with_key(operation["key"])
+            revision = stored["revision"] if stored else 7
+            if_match = {"stored": revision, "other": revision + 1, "zero": 0}.get(match or "")
+            sent.append({key: value for key, value in {**operation, "if_match": if_match}.items() if key != "match"})
+        response = self.send(name, "POST", "/batch", {"operations": sent})
+        assert response.status_code == 200, response.text
+        assert len(response.json["results"]) == len(sent)
+        for operation, result in zip(sent, response.json["results"], strict=True):
+            self.check_result(user, operation, result)
+
+    def check_result(self, user: User, operation: Json, result: Json) -> None:
+        stored, key = user.with_key(operation["key"]), operation["key"]
+        expected: Json = {"status": expected_status(user, operation), "task": stored}
+        match expected["status"]:
+            case 201:
+                self.last_id += 1
+                created = result["task"]["revision"]
+                expected["task"] = user.create(self.last_id, key, known(operation["data"]), self.time, created)
+            case 204:
+                expected["task"] = None
+            case 200 if operation["op"] == "delete":
+                assert stored is not None
+                expected["task"] = user.delete(stored, result["task"])
+            case 200:
+                assert stored is not None
+                if changes := changes_of(known(operation["data"]), operation.get("base") or {}, stored):
+                    user.touch(stored, changes, self.time, result["task"]["revision"])
+            case 404:
+                expected["detail"] = f"Task with id {key} not found"
+            case 410:
+                expected["detail"] = f"Task with key {key} is deleted"
+            case 412:
+                expected["detail"] = f"Task with key {key} has changed"
+            case 422:
+                found = problems(operation["data"], new=stored is None, location="data")
+                # Whether the title is missing is looked at last, where there is no such task.
+                others = [problem for problem in found if problem["type"] != "missing"]
+                expected |= {"detail": "Validation error", "errors": others or found}
+        assert result == {**expected, "task": expected["task"] and shown(expected["task"])}
+
+    @rule(name=names)
+    def keep_the_checkpoint(self, name: str) -> None:
+        self.checkpoints.append(max(self.users[name].counter, 1))
+
+    @rule(name=names, data=st.data(), limit=st.integers(1, 4))
+    def pull(self, name: str, data: st.DataObject, limit: int) -> None:
+        user = self.users[name]
+        since = data.draw(st.sampled_from([0, 0, user.counter, user.counter + 1, *self.checkpoints]), label="since")
+        query = f"/changes?limit={limit}&since={since}"
+        if 0 < since < user.horizon:
+            assert self.send(name, "GET", query).status_code == 410
+            return
+        after = 0
+        for page in user.pages(since, limit):
+            response = self.send(name, "GET", f"{query}&after={after}")
+            assert (response.status_code, response.json) == (200, page)
+            assert ("Link" in response.headers) == page["has_more"]
+            after = page["next"]
+
+    @rule()
+    def purge(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "now", lambda: datetime(9000, 1, 1, tzinfo=UTC))
+            assert self.app.test_cli_runner().invoke(args=["purge"]).exit_code == 0
+        for user in self.users.values():
+            user.purge()
+
+    @rule(name=names, status=st.sampled_from([None, "all", "pending", "completed"]), limit=st.integers(1, 4))
+    def list(self, name: str, status: str | None, limit: int) -> None:
+        tasks = sorted(self.users[name].tasks.values(), key=lambda task: (task["created_at"], task["id"]), reverse=True)
         expected = [
-            self.answer(task)
-            for task in sorted(self.tasks.values(), key=lambda task: (task["created_at"], task["id"]), reverse=True)
-            if task["user_id"] == user and status in {None, "all", "completed" if task["completed"] else "pending"}
+            shown(task) for task in tasks if status in {None, "all", "completed" if task["completed"] else "pending"}
         ]
         query, listed = f"?limit={limit}" + (f"&status={status}" if status else ""), []
         while True:
-            response = self.send(user, "GET", query)
+            response = self.send(name, "GET", query)
             assert response.status_code == 200
             assert response.json == expected[len(listed) : len(listed) + limit]
             listed += response.json
             assert ("Link" in response.headers) == (len(listed) < len(expected))
             if "Link" not in response.headers:
                 break
-            query = response.headers["Link"].removesuffix('>; rel="next"').partition("?")[2]
-            query = f"?{query}"
+            query = "?" + response.headers["Link"].removesuffix('>; rel="next"').partition("?")[2]
 
 
 def test_every_answer_equals_that_of_a_plain_model(app: Flask) -> None:

@@ -43,7 +43,8 @@ class Recorded:
             if not self.on_sqlite:
                 return connect(*args, **options, cursor_factory=Recording)
             connection = connect(*args, **options)
-            connection.set_trace_callback(statements.append)
+            # A statement comes again for each that its triggers run.
+            connection.set_trace_callback(lambda sql: statements[-1:] == [sql] or statements.append(sql))
             return connection
 
         monkeypatch.setattr(driver, "connect", recording)
@@ -57,11 +58,10 @@ class Recorded:
 
     def plan(self) -> str:
         """How the database goes about the last statement it was given."""
-        # What stands before the statement sets how it is planned.
+        # What stands before the statement sets how it is planned, and locks.
+        before, separator, statement = self.statements[-1].rpartition("; ")
         explain = "EXPLAIN QUERY PLAN" if self.on_sqlite else "EXPLAIN"
-        return "\n".join(
-            self.execute(re.sub("SELECT|UPDATE|DELETE", rf"{explain} \g<0>", self.statements[-1], count=1))
-        )
+        return "\n".join(self.execute(f"{before}{separator}{explain} {statement}"))
 
 
 @pytest.fixture
@@ -135,7 +135,9 @@ def test_one_task_is_found_by_its_key_whatever_is_known_of_its_user(recorded: Re
 OPERATIONS: list[tuple[str, str, Any, int]] = [
     ("GET", "", None, 200),
     ("GET", "?status=completed&limit=1&cursor=1_1", None, 200),
+    ("GET", "/changes?since=9007199254740991", None, 200),
     ("POST", "", {"title": "x"}, 201),
+    ("POST", "", {"title": "x", "key": "k"}, 201),
     ("GET", "/1", None, 200),
     ("GET", "/999", None, 404),
     ("PUT", "/1", {"title": "y"}, 200),
@@ -167,6 +169,79 @@ def test_what_needs_no_database_does_not_ask_it(recorded: Recorded, path: str, s
     recorded.statements.clear()
     assert recorded.client.get(path).status_code == status
     assert recorded.statements == []
+
+
+CONDITIONAL: list[tuple[str, str, Any, dict[str, str], int]] = [
+    ("GET", "/1", None, {"If-None-Match": "*"}, 304),
+    ("PUT", "/1", {"title": "y"}, {"If-Match": "{tag}"}, 200),
+    ("PUT", "/1", {"title": "y"}, {"If-Match": "*"}, 200),
+    ("PATCH", "/1/complete", None, {"If-Match": '"5", {tag}'}, 200),
+    ("DELETE", "/1", None, {"If-Match": "{tag}"}, 204),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), CONDITIONAL)
+def test_a_condition_that_holds_costs_no_statement_more(
+    recorded: Recorded, method: str, path: str, body: Any, headers: dict[str, str], status: int
+) -> None:
+    tag = recorded.client.post(TASKS, json={"title": "x"}).headers["ETag"]
+    recorded.statements.clear()
+    sent = {name: value.format(tag=tag) for name, value in headers.items()}
+    assert recorded.client.open(TASKS + path, method=method, json=body, headers=sent).status_code == status
+    assert len(recorded.statements) == 1, recorded.statements
+
+
+def test_a_page_of_changes_is_one_statement_after_the_counter(recorded: Recorded) -> None:
+    recorded.client.post(TASKS, json={"title": "x"})
+    recorded.statements.clear()
+    assert len(recorded.client.get(f"{TASKS}/changes").json["changes"]) == 1
+    assert len(recorded.statements) == 2, recorded.statements
+
+
+def test_a_batch_is_few_statements_however_many_operations_it_has(recorded: Recorded) -> None:
+    def statements_of(*operations: dict[str, Any]) -> int:
+        recorded.statements.clear()
+        assert recorded.client.post(f"{TASKS}/batch", json={"operations": operations}).status_code == 200
+        return len(recorded.statements)
+
+    def of_each_kind(count: int, name: str) -> list[dict[str, Any]]:
+        keys = [f"{name}-{number}" for number in range(count)]
+        return [
+            *({"op": "put", "key": key, "data": {"title": "x"}} for key in keys),
+            *({"op": "put", "key": f"known-{key}", "data": {"title": name}} for key in keys),
+            *({"op": "delete", "key": f"gone-{key}"} for key in keys),
+        ]
+
+    for count, name in ((1, "a"), (33, "b")):
+        for known in ("known", "gone"):
+            keys = [f"{known}-{name}-{number}" for number in range(count)]
+            statements_of(*({"op": "put", "key": key, "data": {"title": "x"}} for key in keys))
+    assert statements_of(*of_each_kind(1, "a")) == statements_of(*of_each_kind(33, "b")) <= 12
+
+
+def test_the_feed_reads_indexes_in_its_order_on_first_and_on_deep_pages(recorded: Recorded) -> None:
+    fill(recorded)
+    recorded.execute("DELETE FROM tasks WHERE user_id = 'alice' AND id % 3 = 0", *ANALYZE_ALL)
+    changes = recorded.client.get(f"{TASKS}/changes").json["changes"]
+    for since in (1, changes[-200]["revision"]):
+        for limit in ("&limit=5", ""):
+            page = recorded.client.get(f"{TASKS}/changes?since={since}{limit}").json["changes"]
+            assert len(page) >= 5
+            plan = recorded.plan()
+            for index in ("ix_tasks_revision", "ix_task_tombstones_revision"):
+                assert re.search(rf"(Index Scan using|USING( COVERING)? INDEX) {index}\b", plan), plan
+            for word in ("Seq Scan", "Bitmap", "SCAN tasks", "SCAN task_tombstones"):
+                assert word not in plan, plan
+            if recorded.on_sqlite:
+                assert "MERGE (UNION ALL)" in plan
+                assert "ix_tasks_revision (user_id=? AND <expr>>?)" in plan
+                assert plan.count("TEMP B-TREE") == 3  # of each part's page, and of what is answered
+            else:
+                assert "Merge Append" in plan
+                assert plan.count("Sort  (") <= 1, plan  # of the page
+
+
+ANALYZE_ALL = ("ANALYZE tasks", "ANALYZE task_tombstones", "ANALYZE task_counters")
 
 
 def test_the_readmes_partitions_serve_the_same_operations(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from todo_api.app import create_app
 from todo_api.platform.db.engine import db
 from todo_api.service import commands
 from todo_api.settings import Settings
+from todo_api.tasks import commands as sync_commands
 
 
 def settings(database_url: URL | str, **changes: Any) -> Settings:
@@ -27,6 +28,7 @@ def make_app(database_url: URL | str, **changes: Any) -> Flask:
 def migrated(app: Flask) -> Flask:
     """The app, after the migrations have made its database's schema."""
     commands.init_app(app)
+    sync_commands.init_app(app)
     with app.app_context():
         flask_migrate.upgrade()
     return app
@@ -48,13 +50,13 @@ def disposed(app: Flask) -> Iterator[Flask]:
 
 
 def empty(app: Flask) -> None:
-    """Delete all tasks; the next id is 1 again."""
+    """Delete all that is stored; the next id is 1 again."""
     with app.app_context(), db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("TRUNCATE tasks RESTART IDENTITY"))
+            connection.execute(text("TRUNCATE tasks, task_counters, task_tombstones RESTART IDENTITY"))
         else:
-            connection.execute(text("DELETE FROM tasks"))
-            connection.execute(text("DELETE FROM sqlite_sequence"))
+            for table in ("tasks", "task_counters", "task_tombstones", "sqlite_sequence"):
+                connection.execute(text(f"DELETE FROM {table}"))
 
 
 def client_for(app: Flask, user_id: str) -> FlaskClient:

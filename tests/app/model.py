@@ -1,0 +1,164 @@
+"""A plain model of the API in memory: what it answers, without a database and without speed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+
+WRITABLE = ("title", "description", "completed")
+MESSAGES = {
+    "missing": "Field required",
+    "string_type": "Input should be a valid string",
+    "string_unicode": "String should not contain U+0000 or a lone surrogate",
+    "bool_type": "Input should be a valid boolean",
+    "string_too_short": "String should have at least 1 character",
+}
+MOST = {"title": 200, "description": 1000}
+
+
+def text_problem(value: Any, least: int, most: int) -> str | None:
+    if not isinstance(value, str):
+        return "string_type"
+    if any(character == "\0" or 0xD800 <= ord(character) <= 0xDFFF for character in value):
+        return "string_unicode"
+    if len(value) < least:
+        return "string_too_short"
+    return "string_too_long" if len(value) > most else None
+
+
+def problems(body: Json, *, new: bool, location: str = "body") -> list[Json]:
+    """What is wrong with a task's fields."""
+    kinds = {}
+    if "title" in body:
+        kinds["title"] = text_problem(body["title"], 1, MOST["title"])
+    elif new:
+        kinds["title"] = "missing"
+    if body.get("description") is not None:
+        kinds["description"] = text_problem(body["description"], 0, MOST["description"])
+    if "completed" in body and not isinstance(body["completed"], bool):
+        kinds["completed"] = "bool_type"
+    return [
+        {
+            "field": f"{location}.{name}",
+            "message": MESSAGES.get(kind) or f"String should have at most {MOST[name]} characters",
+            "type": kind,
+        }
+        for name, kind in kinds.items()
+        if kind
+    ]
+
+
+def known(body: Json) -> Json:
+    return {name: body[name] for name in WRITABLE if name in body}
+
+
+@dataclass
+class User:
+    """A user's tasks and tombstones by their ids; the last revision, and up to which tombstones were purged."""
+
+    name: str
+    tasks: dict[int, Json] = field(default_factory=dict)
+    tombstones: dict[int, Json] = field(default_factory=dict)
+    counter: int = 0
+    horizon: int = 0
+
+    def with_key(self, key: str) -> Json | None:
+        """The task or tombstone that a batch's key means."""
+        if key.isdecimal():
+            return self.tasks.get(int(key)) or self.tombstones.get(int(key))
+        return next((each for each in (*self.tasks.values(), *self.tombstones.values()) if each["key"] == key), None)
+
+    def create(self, task_id: int, key: str | None, fields: Json, now: datetime, revision: int) -> Json:
+        defaults = {"title": "", "description": None, "completed": False}
+        task = {"id": task_id, "key": key or str(task_id), "user_id": self.name, **defaults, **fields}
+        self.tasks[task_id] = task | {"created_at": now, "updated_at": now, "revision": self.take(revision)}
+        return self.tasks[task_id]
+
+    def touch(self, task: Json, changes: Json, now: datetime, revision: int) -> None:
+        later = task["updated_at"] + timedelta(microseconds=1)
+        task.update(changes, updated_at=max(now, later), revision=self.take(revision))
+
+    def delete(self, task: Json, tombstone: Json) -> Json:
+        """The tombstone is the service's, since it alone knows the time and the revision."""
+        assert tombstone.keys() == {"id", "key", "deleted", "deleted_at", "revision"}
+        assert (tombstone["id"], tombstone["key"], tombstone["deleted"]) == (task["id"], task["key"], True)
+        self.take(tombstone["revision"])
+        del self.tasks[task["id"]]
+        self.tombstones[task["id"]] = tombstone
+        return tombstone
+
+    def take(self, revision: int) -> int:
+        assert self.counter < revision < 2**53
+        self.counter = revision
+        return revision
+
+    def purge(self) -> None:
+        self.horizon = max([self.horizon, *(tombstone["revision"] for tombstone in self.tombstones.values())])
+        self.tombstones.clear()
+
+    def pages(self, since: int, limit: int) -> Iterator[Json]:
+        """The pages of a pull."""
+        after = 0
+        while True:
+            start = max(since, after)
+            changes = [*self.tasks.values()] if start == 0 else [*self.tasks.values(), *self.tombstones.values()]
+            changes = sorted((each for each in changes if each["revision"] > start), key=lambda each: each["revision"])
+            has_more = len(changes) > limit
+            after = changes[limit - 1]["revision"] if has_more else max(self.counter, start, 1)
+            yield {"changes": [shown(each) for each in changes[:limit]], "next": after, "has_more": has_more}
+            if not has_more:
+                return
+
+
+def shown(each: Json) -> Json:
+    """A task or a tombstone as it is answered."""
+    times = {name: value for name, value in each.items() if isinstance(value, datetime)}
+    return {**each, **{name: f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" for name, value in times.items()}}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON, in which `true` is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def conflicts(operation: Json, stored: Json, fields: Json | None) -> bool:
+    """Whether an operation's conditions do not hold; `fields` are those to be changed, None: all of its base."""
+    if operation.get("if_match") is not None and operation["if_match"] != stored["revision"]:
+        return True
+    base = operation.get("base") or {}
+    return any(
+        name in WRITABLE and not same(base[name], stored[name]) for name in base if fields is None or name in fields
+    )
+
+
+def expected_status(user: User, operation: Json) -> int:
+    """What the operation of a batch is answered, before it is done."""
+    stored = user.with_key(operation["key"])
+    deleted = stored is not None and "deleted" in stored
+    if operation["op"] == "delete":
+        if stored is None or deleted:
+            return 204
+        return 412 if conflicts(operation, stored, None) else 200
+    data, base = known(operation["data"]), operation.get("base") or {}
+    if problems(operation["data"], new=False):
+        return 422
+    if deleted:
+        return 410
+    if stored is None:
+        if operation["key"].isdecimal():
+            return 404
+        if operation.get("if_match"):
+            return 412
+        return 201 if "title" in data else 422
+    wanted = changes_of(data, base, stored)
+    return 412 if wanted and conflicts(operation, stored, wanted) else 200
+
+
+def changes_of(data: Json, base: Json, stored: Json) -> Json:
+    return {
+        name: value
+        for name, value in data.items()
+        if not same(value, stored[name]) and not (name in base and same(base[name], value))
+    }
