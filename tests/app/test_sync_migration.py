@@ -21,7 +21,10 @@ from todo_api.platform.db.engine import db
 from todo_api.service import commands as cli
 
 TASKS = "/api/alice/tasks"
-INSERT = "INSERT INTO tasks (user_id, title, completed, created_at, updated_at) VALUES ('{user}', '{title}', false, {at}, {at})"
+INSERT = (
+    "INSERT INTO tasks (user_id, title, completed, created_at, updated_at)"
+    " VALUES ('{user}', '{title}', false, {at}, {at})"
+)
 
 
 @contextmanager
