@@ -29,8 +29,8 @@ def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
 
 
 def touched(task: dict[str, Any]) -> dict[str, Any]:
-    """What every change moves."""
-    return {name: task[name] for name in ("updated_at", "revision")}
+    """What the service sets."""
+    return {name: task[name] for name in ("completed_at", "updated_at", "revision")}
 
 
 def test_a_created_task_is_answered_whole_with_its_location(alice: FlaskClient) -> None:
@@ -38,7 +38,8 @@ def test_a_created_task_is_answered_whole_with_its_location(alice: FlaskClient) 
     assert (response.status_code, response.content_type) == (201, "application/json")
     task = response.json
     assert list(task) == [
-        *("id", "key", "user_id", "title", "description", "completed", "created_at", "updated_at", "revision")
+        *("id", "key", "user_id", "title", "description", "completed", "due", "priority", "tags", "completed_at"),
+        *("created_at", "updated_at", "revision"),
     ]
     assert task["key"] == str(task["id"])
     assert (task["user_id"], task["title"], task["description"], task["completed"]) == (
