@@ -1,7 +1,6 @@
 """Marshmallow fields and validators whose faults are in the error vocabulary."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -12,7 +11,11 @@ from todo_api.platform.web.errors import problem
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # The same for the document: no pattern can name lone surrogates, which UTF-8 cannot carry anyway.
 STORABLE_PATTERN = r"^[^\u0000]*$"
-DATE_PATTERN = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# Real dates of the years 1 to 9999, and no other text, also for clients that check it: days of months, leap years.
+_YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})"
+_DAY = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+_LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
+DATE_PATTERN = f"({_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 WALL_TIME_PATTERN = f"{DATE_PATTERN}(T([01][0-9]|2[0-3]):[0-5][0-9])?"
 # More digits than any 64-bit number has.
 MAX_DIGITS = 20
@@ -105,13 +108,9 @@ class WallTime(Text):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise invalid("string_type")
-        try:
-            if re.fullmatch(self._pattern, value):
-                datetime.fromisoformat(value)
-                return value
-        except ValueError:
-            pass
-        raise invalid("date_parsing", self._form)
+        if not re.fullmatch(self._pattern, value):
+            raise invalid("date_parsing", self._form)
+        return value
 
 
 class Choice(fields.String):
