@@ -32,7 +32,7 @@ export function todoApi(address, getToken, { onRefused = console.warn, limit = 1
   async function pull(since = 0, known = () => []) {
     const changes = new Map(since ? [] : [...(await known())].map((key) => [key, { key, deleted: true }]));
     for (let page = { next: 0, has_more: true }; ; ) {
-      if (!page.has_more) return { changes: [...changes.values()], next: page.next, isWhole: !since };
+      if (!page.has_more) return { changes: [...changes.values()], next: page.next };
       page = await request(`/changes?${new URLSearchParams({ since, after: page.next, limit })}`);
       if (page.status === 410) return pull(0, known);
       for (const change of page.changes) changes.set(change.key, change);

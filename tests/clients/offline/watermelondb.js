@@ -1,3 +1,4 @@
+import * as Q from "@nozbe/watermelondb/QueryDescription/index.js";
 import { synchronize } from "@nozbe/watermelondb/sync/index.js";
 import { edited, pick } from "./todo-api.js";
 
@@ -6,14 +7,14 @@ export function tasksSync(database, api, { onConflict = console.warn } = {}) {
   let sent = new Map(), refused = new Map(), undone = new Map(), last = Promise.resolve();
 
   async function pullChanges({ lastPulledAt }) {
-    const { changes, next, isWhole } = await api.pull(lastPulledAt ?? 0);
+    const known = () => database.get("tasks").query(Q.where("_status", "synced")).fetchIds();
+    const { changes, next } = await api.pull(lastPulledAt ?? 0, known);
     [undone, refused] = [refused, new Map()];
     const tasks = [...new Map([...undone.values(), ...changes].map((task) => [task.key, task])).values()];
     const toRaw = (task) => ({ ...task, id: task.key, base: JSON.stringify(pick(task)) });
     const updated = tasks.filter((task) => !task.deleted).map(toRaw);
     const deleted = tasks.filter((task) => task.deleted).map(({ key }) => key);
-    const experimentalStrategy = isWhole ? "replacement" : "incremental";
-    return { changes: { tasks: { created: [], updated, deleted } }, timestamp: next, experimentalStrategy };
+    return { changes: { tasks: { created: [], updated, deleted } }, timestamp: next };
   }
 
   // WatermelonDB keeps what was edited here, column by column: the last to sync wins.

@@ -5,6 +5,7 @@ import lokijs from "@nozbe/watermelondb/adapters/lokijs/index.js";
 import { observable, syncState } from "@legendapp/state";
 import { ObservablePersistLocalStorageBase } from "@legendapp/state/persist-plugins/local-storage";
 import { Collection } from "@signaldb/core";
+import { WebOnlineDetector } from "@tanstack/offline-transactions";
 import { QueryClient } from "@tanstack/query-core";
 import { createRxDatabase } from "rxdb/plugins/core";
 import { getRxStorageMemory } from "rxdb/plugins/storage-memory";
@@ -17,7 +18,7 @@ import { newKey, view, waitUntil } from "./world.mjs";
 
 const { Database, Model, appSchema, tableSchema } = watermelon;
 
-export async function rxdb(user, options) {
+async function rxdb(user, options) {
   const api = user.api(options);
   const database = await createRxDatabase({ name: newKey(), storage: getRxStorageMemory(), multiInstance: false });
   const properties = {
@@ -32,7 +33,7 @@ export async function rxdb(user, options) {
   const errors = [];
   const start = () => {
     const replication = replicateTasks(tasks, api, { retryTime: 20 });
-    replication.error$.subscribe((error) => errors.push(error));
+    replication.error$.subscribe(({ parameters }) => errors.push(...(parameters.errors ?? [])));
     return replication;
   };
   let replication = start();
@@ -45,13 +46,13 @@ export async function rxdb(user, options) {
     },
     remove: async (key) => (await tasks.findOne(key).exec())?.incrementalRemove(),
     list: async () => view((await tasks.find().exec()).map((task) => task.toJSON())),
-    resync: () => replication.reSync(),
     sync: async () => {
       replication.reSync();
       await replication.awaitInSync();
     },
     stop: () => replication.cancel(),
     start: () => (replication = start()),
+    watch() {}, // as soon as it starts
     close: () => database.close(),
   };
 }
@@ -60,7 +61,7 @@ class Task extends Model {
   static table = "tasks";
 }
 
-export async function watermelondb(user, options) {
+async function watermelondb(user, options) {
   const api = user.api(options);
   const text = (name) => ({ name, type: "string" });
   const columns = [
@@ -75,33 +76,38 @@ export async function watermelondb(user, options) {
   const database = new Database({ adapter, modelClasses: [Task] });
   const tasks = database.get("tasks");
   const conflicts = [];
+  let stop; // where it is live
   const sync = tasksSync(database, api, { onConflict: (local, remote) => conflicts.push({ local, remote }) });
   const find = async (key) => (await tasks.query().fetch()).find((task) => task.id === key);
   const write = (record, fields) => Object.entries(fields).forEach(([name, value]) => record._setRaw(name, value));
   return {
     api,
     conflicts,
-    put: (key, fields) =>
-      database.write(async () => {
+    put: async (key, fields) => {
+      await database.write(async () => {
         const task = await find(key);
         if (task) return task.update((record) => write(record, fields));
         return tasks.create((record) => {
           record._raw.id = key;
           write(record, fields);
         });
-      }),
+      });
+      if (stop) sync().catch(() => {});
+    },
     remove: (key) => database.write(async () => (await find(key))?.markAsDeleted()),
     list: async () => view((await tasks.query().fetch()).map((task) => ({ ...task._raw, key: task.id }))),
     sync,
-    close: async () => {},
+    watch: () => (stop = api.watch(sync)),
+    close: async () => stop?.(),
   };
 }
 
-export async function tanstack(user, { storage = new Map(), ...options } = {}) {
+async function tanstack(user, { storage = new Map(), ...options } = {}) {
   const api = user.api(options);
   const alone = { requestLeadership: async () => true, releaseLeadership() {}, isLeader: () => true };
   const executorOptions = {
     leaderElection: { ...alone, onLeadershipChange: () => () => {} },
+    onlineDetector: Object.assign(new WebOnlineDetector(), { isOnline: () => true }),
     storage: {
       get: async (key) => storage.get(key) ?? null,
       set: async (key, value) => void storage.set(key, value),
@@ -112,10 +118,11 @@ export async function tanstack(user, { storage = new Map(), ...options } = {}) {
   };
   const { collection, executor, change, sync } = tasksCollection(new QueryClient(), api, executorOptions);
   await Promise.all([executor.waitForInit(), collection.preload()]);
-  const outbox = async () => (await executor.peekOutbox()).length;
+  let stop = () => {};
+  const unsent = async () => (await executor.peekOutbox()).length;
   return {
     api,
-    outbox,
+    unsent,
     put: (key, fields) =>
       change(() => {
         if (collection.has(key)) collection.update(key, (draft) => void Object.assign(draft, fields));
@@ -124,15 +131,21 @@ export async function tanstack(user, { storage = new Map(), ...options } = {}) {
     remove: (key) => collection.has(key) && change(() => collection.delete(key)),
     list: async () => view(collection.toArray),
     sync: async () => {
-      await waitUntil(async () => (await outbox()) === 0);
+      await waitUntil(async () => {
+        await sync();
+        return (await unsent()) === 0;
+      });
       await sync();
     },
-    watch: () => api.watch(sync),
-    close: async () => executor.dispose(),
+    watch: () => (stop = api.watch(sync)),
+    close: async () => {
+      stop();
+      executor.dispose();
+    },
   };
 }
 
-export async function signaldb(user, options) {
+async function signaldb(user, options) {
   const api = user.api(options);
   const collection = new Collection();
   const manager = tasksSyncManager(api, { debounceTime: 5 });
@@ -146,6 +159,7 @@ export async function signaldb(user, options) {
     remove: async (key) => collection.removeOne({ id: key }),
     list: async () => view(collection.find({}, { reactive: false }).map((item) => ({ ...item, key: item.id }))),
     sync: () => manager.sync("tasks"),
+    watch() {},
     close: async () => {
       await manager.pauseAll();
       await manager.dispose();
@@ -153,7 +167,7 @@ export async function signaldb(user, options) {
   };
 }
 
-export async function legendState(user, { storage = new Map(), ...options } = {}) {
+async function legendState(user, { storage = new Map(), ...options } = {}) {
   const api = user.api(options);
   class Persistence extends ObservablePersistLocalStorageBase {
     constructor() {
@@ -168,17 +182,20 @@ export async function legendState(user, { storage = new Map(), ...options } = {}
   const tasks$ = observable(syncedTasks(api, { persist }));
   const stop = tasks$.onChange(() => {});
   tasks$.get();
-  const pending = () => Object.keys(syncState(tasks$).getPendingChanges() ?? {}).length;
+  const unsent = () => Object.keys(syncState(tasks$).getPendingChanges() ?? {}).length;
   return {
     api,
-    pending,
+    unsent,
     put: async (key, fields) => {
       if (tasks$[key].peek()) tasks$[key].assign(fields);
       else tasks$[key].set({ key, ...fields });
     },
     remove: async (key) => tasks$[key].delete(),
-    list: async () => view(Object.values(tasks$.peek() ?? {})),
-    sync: () => waitUntil(() => pending() === 0),
+    list: async () => view(Object.values(tasks$.peek() ?? {}).filter(Boolean)),
+    sync: () => waitUntil(() => unsent() === 0),
+    watch() {},
     close: async () => stop(),
   };
 }
+
+export const LIBRARIES = { rxdb, watermelondb, tanstack, signaldb, legendState };

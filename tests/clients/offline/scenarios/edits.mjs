@@ -1,13 +1,12 @@
 // What becomes of edits: one's own second one, two people's of one task, those that are not valid.
 import assert from "node:assert/strict";
-import { legendState, rxdb, signaldb, tanstack, watermelondb } from "./clients.mjs";
+import { LIBRARIES } from "./clients.mjs";
 import { newKey, User, waitUntil } from "./world.mjs";
 
-const LIBRARIES = { rxdb, watermelondb, tanstack, signaldb, legendState };
 const NEW = { title: "a", description: null, completed: false };
 
-async function twoClients(address, library) {
-  const user = new User(address);
+async function twoClients(library) {
+  const user = new User();
   const clients = [await LIBRARIES[library](user), await LIBRARIES[library](user)];
   const key = newKey();
   await clients[0].put(key, NEW);
@@ -21,7 +20,6 @@ async function syncUntilEqual(user, clients, isExpected = () => true) {
     for (const client of clients) await client.sync();
     const tasks = await user.list();
     const lists = await Promise.all(clients.map((client) => client.list()));
-    if (process.env.DEBUG) console.error(tasks.length, lists.map((l) => l.length), JSON.stringify(lists[0].filter(t => !tasks.some(o => JSON.stringify(o)===JSON.stringify(t))).slice(0,3)).slice(0,300));
     return isExpected(tasks) && lists.every((list) => JSON.stringify(list) === JSON.stringify(tasks));
   });
   return user.list();
@@ -33,8 +31,8 @@ async function close(clients) {
 
 const refusals = (clients) => clients.flatMap(({ api }) => api.refusals);
 
-export async function ownSecondEdit(address, library) {
-  const user = new User(address);
+export async function ownSecondEdit(library) {
+  const user = new User();
   const client = await LIBRARIES[library](user);
   const key = newKey();
   await client.put(key, NEW);
@@ -54,8 +52,8 @@ export async function ownSecondEdit(address, library) {
   await client.close();
 }
 
-export async function differentFields(address, library) {
-  const { user, clients, key } = await twoClients(address, library);
+export async function differentFields(library) {
+  const { user, clients, key } = await twoClients(library);
   for (const { api } of clients) api.link.down();
   await clients[0].put(key, { title: "b" });
   await clients[1].put(key, { completed: true });
@@ -68,8 +66,8 @@ export async function differentFields(address, library) {
 }
 
 // Gives how often it was reported, and which title stays.
-export async function sameField(address, library) {
-  const { user, clients, key } = await twoClients(address, library);
+export async function sameField(library) {
+  const { user, clients, key } = await twoClients(library);
   for (const { api } of clients) api.link.down();
   await clients[0].put(key, { title: "first" });
   await clients[1].put(key, { title: "second", completed: true });
@@ -82,8 +80,8 @@ export async function sameField(address, library) {
   return { stays: task.title, reports: reports.length };
 }
 
-export async function oneInvalid(address, library) {
-  const user = new User(address);
+export async function oneInvalid(library) {
+  const user = new User();
   const client = await LIBRARIES[library](user);
   const keys = Array.from({ length: 50 }, newKey);
   client.api.link.down();
@@ -102,21 +100,29 @@ export async function oneInvalid(address, library) {
   await client.close();
 }
 
-export async function foreignWriteBetweenPullAndPush(address) {
-  const user = new User(address);
-  const client = await watermelondb(user);
+export async function foreignWriteBetweenPullAndPush(library) {
+  const user = new User();
+  const client = await LIBRARIES[library](user);
   const keys = [newKey(), newKey(), newKey()];
   for (const key of keys) await client.put(key, NEW);
   await client.sync();
   for (const key of keys) await client.put(key, { title: "mine" });
-  const changes = [
-    { op: "put", key: keys[0], data: { title: "theirs" } },
-    { op: "put", key: keys[1], data: { completed: true } },
-  ];
-  let isFirst = true;
-  client.api.link.shouldFail = ({ method }) => {
-    if (method === "POST" && isFirst) client.api.link.before = user.batch(changes);
-    isFirst = method !== "POST";
-    return false;
+  client.api.link.beforeSending = async ({ method }) => {
+    if (method !== "POST") return;
+    client.api.link.beforeSending = async () => {};
+    await user.batch([
+      { op: "put", key: keys[0], data: { title: "theirs", description: "theirs" } },
+      { op: "put", key: keys[1], data: { completed: true } },
+    ]);
   };
+  await client.sync();
+  const titles = async () => Object.fromEntries((await user.list()).map(({ key, title }) => [key, title]));
+  assert.deepEqual(await titles(), { [keys[0]]: "theirs", [keys[1]]: "mine", [keys[2]]: "mine" });
+  await client.sync();
+  const tasks = await syncUntilEqual(user, [client]);
+  const find = (wanted) => tasks.find(({ key }) => key === wanted);
+  assert.deepEqual(find(keys[0]), { key: keys[0], title: "mine", description: "theirs", completed: false });
+  assert.deepEqual(find(keys[1]), { key: keys[1], title: "mine", description: null, completed: true });
+  assert.equal(client.conflicts.length, 1);
+  assert.deepEqual(refusals([client]), []);
 }

@@ -1,20 +1,20 @@
 // All five libraries on one account, beside a client of version 1.0.
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
-import { legendState, rxdb, signaldb, tanstack, watermelondb } from "./clients.mjs";
+import { LIBRARIES } from "./clients.mjs";
 import { newKey, User, waitUntil } from "./world.mjs";
 
-export async function allFive(address) {
-  const user = new User(address);
-  const clients = { rxdb, watermelondb, tanstack, signaldb, legendState };
-  for (const [name, connect] of Object.entries(clients)) clients[name] = await connect(user);
-  const stops = ["watermelondb", "tanstack"].map((name) => clients[name].api.watch(clients[name].sync));
+export async function allOnOneAccount() {
+  const user = new User();
+  const clients = {};
+  for (const [name, connect] of Object.entries(LIBRARIES)) clients[name] = await connect(user);
+  for (const client of Object.values(clients)) client.watch();
   const keys = {};
   for (const [name, client] of Object.entries(clients)) {
     keys[name] = [newKey(), newKey(), newKey()];
     for (const key of keys[name]) await client.put(key, { title: `of ${name}`, description: null, completed: false });
   }
-  const old = createClient({ baseUrl: new URL(address).origin, headers: { Authorization: `Bearer ${user.token}` } });
+  const old = createClient({ baseUrl: new URL(user.tasks).origin, headers: { Authorization: `Bearer ${user.token}` } });
   const path = { user_id: user.id };
   const areAllEqual = async (count) => {
     const tasks = await user.list();
@@ -44,6 +44,5 @@ export async function allFive(address) {
   const mixed = result.filter((task) => task.completed && task.description?.startsWith("by "));
   assert.equal(mixed.length, 5);
   assert.deepEqual(Object.values(clients).flatMap(({ api }) => api.refusals), []);
-  stops.forEach((stop) => stop());
   for (const client of Object.values(clients)) await client.close();
 }

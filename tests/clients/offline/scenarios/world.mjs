@@ -1,20 +1,21 @@
 // Where the scenarios happen: the server's address, users with tokens, links that fail, and what the server has.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHmac, randomUUID } from "node:crypto";
+import { createHmac, randomUUID as newKey } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises"; // in full, whatever `quick.mjs` does
 import { promisify } from "node:util";
 import { FIELDS, pick, todoApi } from "../todo-api.js";
 
-const { SECRET, PURGE } = process.env;
+const { ADDRESS, SECRET, PURGE } = process.env;
 const base64 = (data) => Buffer.from(JSON.stringify(data)).toString("base64url");
 
 export function signToken(user, seconds = 3600) {
-  const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + seconds, jti: randomUUID() };
+  const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + seconds, jti: newKey() };
   const signed = `${base64({ alg: "HS256" })}.${base64(claims)}`;
   return `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
 }
 
-export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+export const pause = (seconds) => sleep(seconds * 1000);
 
 export async function waitUntil(condition, seconds = 10) {
   for (const deadline = Date.now() + seconds * 1000; ; await pause(0.01)) {
@@ -33,12 +34,14 @@ export function randomOf(seed) {
   };
 }
 
-// Between one client and the server, found by the client's token. `failures` are the next requests' that reach it.
+// Between one client and the server.
 export class Link {
   requests = 0;
   isUp = true;
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
+  beforeSending = async () => {};
+  afterAnswer = () => {};
   #cut = new AbortController();
 
   down() {
@@ -54,8 +57,10 @@ export class Link {
   async send(url, options) {
     this.requests += 1;
     if (!this.isUp || this.shouldFail(options)) throw new TypeError("the link failed");
+    await this.beforeSending(options);
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     const response = await fetchAlone(url, { ...options, signal });
+    this.afterAnswer(response);
     if (!this.shouldLose(options)) return response;
     await response.arrayBuffer();
     throw new TypeError("the answer was lost");
@@ -71,14 +76,15 @@ globalThis.fetch = (url, options) => {
 
 // A user of the server: the links and adapters' API of its clients, and requests of a client that is always online.
 export class User {
-  constructor(address) {
-    this.id = randomUUID();
-    this.tasks = `${address}/api/${this.id}/tasks`;
+  constructor() {
+    this.id = newKey();
+    this.tasks = `${ADDRESS}/api/${this.id}/tasks`;
     this.token = signToken(this.id);
   }
 
-  api(options = {}) {
+  api({ isOffline = false, ...options } = {}) {
     const [link, refusals, token] = [new Link(), [], signToken(this.id)];
+    link.isUp = !isOffline;
     links.set(`Bearer ${token}`, link);
     const onRefused = (result, operation) => refusals.push({ ...result, operation });
     return Object.assign(todoApi(this.tasks, async () => token, { onRefused, ...options }), { link, refusals });
@@ -107,5 +113,14 @@ export const view = (tasks) =>
     .map((task) => ({ key: task.key, ...Object.fromEntries(FIELDS.map((name) => [name, task[name] ?? null])) }))
     .sort((one, other) => (one.key < other.key ? -1 : 1));
 
-export const purge = () => promisify(execFile)(...JSON.parse(PURGE));
-export const newKey = () => randomUUID().replaceAll("-", "").slice(0, 16);
+export { newKey };
+
+// `flask purge` of all tombstones; scenarios that ask for it at about the same time share one.
+let purging;
+export function purge() {
+  purging ??= pause(0.3).then(() => {
+    purging = undefined;
+    return promisify(execFile)(...JSON.parse(PURGE));
+  });
+  return purging;
+}
