@@ -192,7 +192,7 @@ async function legendState(user, { storage = new Map(), ...options } = {}) {
     },
     remove: async (key) => tasks$[key].delete(),
     list: async () => view(Object.values(tasks$.peek() ?? {}).filter(Boolean)),
-    sync: () => waitUntil(() => unsent() === 0),
+    sync: () => waitUntil(() => unsent() === 0, 60),
     watch() {},
     close: async () => stop(),
   };
