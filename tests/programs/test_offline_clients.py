@@ -66,6 +66,10 @@ def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_
     clients.run("edits.ownSecondEdit")
 
 
+def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:
+    clients.run("edits.expiredToken")
+
+
 def test_edits_of_different_fields_are_both_kept(clients: Clients) -> None:
     clients.run("edits.differentFields")
 

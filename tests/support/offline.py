@@ -1,7 +1,6 @@
 """The scenarios of tests/clients/offline: clients in Node that use the adapters, against a running server."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL
 
 from tests.support.checkout import ROOT
+from tests.support.node import running
 from tests.support.programs import installed_packages
 from tests.support.service import environment
 from tests.support.tokens import SECRET
@@ -58,17 +58,5 @@ def clients_of(folder: Path, address: str, url: URL) -> Iterator[Clients]:
     purge = [flask, ["--app", "wsgi", "purge", "--days", "0"], {"cwd": str(ROOT), "env": environment(url)}]
     variables = {"ADDRESS": address, "SECRET": SECRET, "PURGE": json.dumps(purge)}
     log = folder / "clients.log"
-    with log.open("a") as output:
-        process = subprocess.Popen(
-            ["node", ADAPTERS / "scenarios/driver.mjs"],
-            env={"PATH": os.environ["PATH"], **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-        )
-    try:
+    with log.open("a") as output, running(ADAPTERS / "scenarios/driver.mjs", output, **variables) as process:
         yield Clients(process, log)
-    finally:
-        process.kill()
-        process.communicate()

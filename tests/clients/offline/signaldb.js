@@ -18,8 +18,9 @@ export function tasksSyncManager(api, options) {
 
   // Throws only where it makes sense to try again. What is refused is undone by the pull that follows.
   async function push(collection, { changes: { added, modified, removed } }) {
-    const put = (item) => ({ key: item.id, data: item, base: items.get(item.id) });
-    await api.push([...[...added, ...modified].map(put), ...removed.map(({ id }) => ({ key: id, base: items.get(id) }))]);
+    const toEdit = (item, data) => ({ key: item.id, data, base: items.get(item.id) });
+    const edits = [...added, ...modified].map((item) => toEdit(item, item));
+    await api.push([...edits, ...removed.map((item) => toEdit(item))]);
   }
 
   function onError(collection, error) {

@@ -1,19 +1,16 @@
-// What a client writes: a new field is named here, and in the app's own database.
-export const FIELDS = ["title", "description", "completed"];
-export const pick = (task, names = FIELDS) => Object.fromEntries(names.filter((n) => n in task).map((n) => [n, task[n]]));
+export const FIELDS = ["title", "description", "completed"]; // what a client writes: a new field is named here
+export const pick = (task, of = FIELDS) => Object.fromEntries(Object.entries(task).filter(([n]) => of.includes(n)));
 const text = (value) => JSON.stringify(value ?? null);
 export const edited = (task, base = {}) => FIELDS.filter((name) => text(task[name]) !== text(base[name]));
-
 // An edit makes `data` of `base`; without `base` it creates a task, without `data` it deletes one. Each field is an
 // operation by itself, so that a conflict in one refuses no other.
 function toOperations({ key, data, base }) {
   if (!data) return [{ op: "delete", key, base: base && pick(base) }];
   if (!base) return [{ op: "put", key, data: pick(data), if_match: 0 }];
-  const names = edited(data, base);
-  const toData = (name) => ({ ...pick(base), [name]: data[name] ?? null });
-  return (names.length ? names : ["title"]).map((name) => ({ op: "put", key, data: toData(name), base: pick(base) }));
+  const put = (fields) => ({ op: "put", key, data: { ...pick(base), ...fields }, base: pick(base) });
+  const operations = edited(data, base).map((name) => put({ [name]: data[name] ?? null }));
+  return operations.length ? operations : [put()];
 }
-
 // For https://…/api/<user>/tasks. `getToken` gets a new token, `onRefused(result, operation)` what was not accepted.
 export function todoApi(address, getToken, { onRefused = console.warn, limit = 1000 } = {}) {
   let token, seen = 0; // the last revision that was read
@@ -38,23 +35,24 @@ export function todoApi(address, getToken, { onRefused = console.warn, limit = 1
       for (const change of page.changes) changes.set(change.key, change);
     }
   }
-  // Gives each edit's task as it now stands. At most 30 operations fit into a request, unless one is not valid anyway.
+  // Gives each edit's task as it now stands. Thirty operations fit into a request; a task too large for one is refused.
   async function push(edits, report = onRefused) {
-    const [operations, half] = [edits.flatMap(toOperations), Math.ceil(edits.length / 2)];
+    const [operations, half] = [edits.flatMap(toOperations), edits.length / 2];
     const options = { method: "POST", body: JSON.stringify({ operations }) };
     const { status, results } = operations.length > 30 ? { status: 413 } : await request("/batch", options);
-    if (status === 413 && edits.length === 1) return push([{ ...edits[0], data: { title: "" }, base: {} }], report);
+    if (status === 413 && half < 1) return push([{ ...edits[0], data: { title: "" }, base: {} }], report);
     if (status === 413) return (await push(edits.slice(0, half), report)).concat(await push(edits.slice(half), report));
     results.forEach((result, index) => result.status < 300 || report(result, operations[index]));
     const tasks = new Map(results.map(({ task }, index) => [operations[index].key, task]));
     return edits.map(({ key }) => tasks.get(key) ?? { key, deleted: true });
   }
   // Calls `sync` now, after each change made elsewhere, and after a failure again. Returns a function that ends it.
-  function watch(sync, end = new AbortController()) {
+  function watch(sync) {
+    const end = new AbortController();
     const wait = () => request(`/changes?since=${seen}&limit=1&wait=25`, { end: [end.signal] });
-    const next = ({ changes, pause }) => end.signal.aborted || setTimeout(round, pause * 1000, changes?.length !== 0);
     const fail = () => ({ pause: 1 + 4 * Math.random() });
-    const round = (isDue) => Promise.resolve().then(() => isDue && sync()).then(wait).catch(fail).then(next);
+    const next = ({ changes, pause }) => end.signal.aborted || setTimeout(round, pause * 1000, changes?.length !== 0);
+    const round = (isDue) => Promise.resolve(isDue).then((due) => due && sync()).then(wait).catch(fail).then(next);
     round(true);
     return () => end.abort();
   }

@@ -65,6 +65,13 @@ export async function differentFields(library) {
   await close(clients);
 }
 
+// Each client's first token has expired already.
+export async function expiredToken(library) {
+  const { clients } = await twoClients(library);
+  for (const { api } of clients) assert(api.link.tokens > 1 && api.link.tokens < 5); // once for each that was under way
+  await close(clients);
+}
+
 // Gives how often it was reported, and which title stays.
 export async function sameField(library) {
   const { user, clients, key } = await twoClients(library);

@@ -37,6 +37,7 @@ export function randomOf(seed) {
 // Between one client and the server.
 export class Link {
   requests = 0;
+  tokens = 0; // that were asked for
   isUp = true;
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
@@ -83,11 +84,13 @@ export class User {
   }
 
   api({ isOffline = false, ...options } = {}) {
-    const [link, refusals, token] = [new Link(), [], signToken(this.id)];
+    const [link, refusals] = [new Link(), []];
     link.isUp = !isOffline;
-    links.set(`Bearer ${token}`, link);
+    const tokens = [-60, 3600].map((seconds) => signToken(this.id, seconds)); // the first one has expired
+    for (const token of tokens) links.set(`Bearer ${token}`, link);
+    const getToken = async () => tokens[Math.min(link.tokens++, 1)];
     const onRefused = (result, operation) => refusals.push({ ...result, operation });
-    return Object.assign(todoApi(this.tasks, async () => token, { onRefused, ...options }), { link, refusals });
+    return Object.assign(todoApi(this.tasks, getToken, { onRefused, ...options }), { link, refusals });
   }
 
   async request(method, path = "", body = undefined) {
