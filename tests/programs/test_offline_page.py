@@ -44,14 +44,18 @@ def service(app: str, tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-dev-shm-usage"),  # as root, and in a small container
+    # The page's files, which come from no address, count as the internet's: it would have to ask for this machine's API.
+    "--disable-features=LocalNetworkAccessChecks",
+]
+
+
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     needs("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage"],  # as root, and in a small container
-        )
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         yield browser
         browser.close()
 
