@@ -46,7 +46,7 @@ def service(app: str, tmp_path: Path) -> Iterator[Service]:
 
 ARGUMENTS = [
     *("--no-sandbox", "--disable-dev-shm-usage"),  # as root, and in a small container
-    # The page's files, which come from no address, count as the internet's: it would have to ask for this machine's API.
+    # The page's files have no address and so count as the internet's, whose pages may not call this machine's API.
     "--disable-features=LocalNetworkAccessChecks",
 ]
 

@@ -2,9 +2,10 @@
 import loki from "lokijs";
 import watermelon from "@nozbe/watermelondb/index.js";
 import lokijs from "@nozbe/watermelondb/adapters/lokijs/index.js";
+import { hasUnsyncedChanges } from "@nozbe/watermelondb/sync/index.js";
 import { observable, syncState } from "@legendapp/state";
 import { ObservablePersistLocalStorageBase } from "@legendapp/state/persist-plugins/local-storage";
-import { Collection } from "@signaldb/core";
+import { Collection, createPersistenceAdapter } from "@signaldb/core";
 import { WebOnlineDetector } from "@tanstack/offline-transactions";
 import { QueryClient } from "@tanstack/query-core";
 import { createRxDatabase } from "rxdb/plugins/core";
@@ -61,7 +62,7 @@ class Task extends Model {
   static table = "tasks";
 }
 
-async function watermelondb(user, options) {
+async function watermelondb(user, { storage = new Map(), ...options } = {}) {
   const api = user.api(options);
   const text = (name) => ({ name, type: "string" });
   const columns = [
@@ -71,8 +72,9 @@ async function watermelondb(user, options) {
     { ...text("base"), isOptional: true },
   ];
   const schema = appSchema({ version: 1, tables: [tableSchema({ name: "tasks", columns })] });
-  const memory = { _testLokiAdapter: new loki.LokiMemoryAdapter(), useWebWorker: false, useIncrementalIndexedDB: false };
-  const adapter = new lokijs.default({ dbName: newKey(), schema, ...memory });
+  if (!storage.has("loki")) storage.set("loki", new loki.LokiMemoryAdapter());
+  const memory = { _testLokiAdapter: storage.get("loki"), useWebWorker: false, useIncrementalIndexedDB: false };
+  const adapter = new lokijs.default({ dbName: "tasks", schema, ...memory });
   const database = new Database({ adapter, modelClasses: [Task] });
   const tasks = database.get("tasks");
   const conflicts = [];
@@ -97,6 +99,7 @@ async function watermelondb(user, options) {
     remove: (key) => database.write(async () => (await find(key))?.markAsDeleted()),
     list: async () => view((await tasks.query().fetch()).map((task) => ({ ...task._raw, key: task.id }))),
     sync,
+    unsent: () => hasUnsyncedChanges({ database }),
     watch: () => (stop = api.watch(sync)),
     close: async () => stop?.(),
   };
@@ -145,10 +148,17 @@ async function tanstack(user, { storage = new Map(), ...options } = {}) {
   };
 }
 
-async function signaldb(user, options) {
+async function signaldb(user, { storage = new Map(), ...options } = {}) {
   const api = user.api(options);
-  const collection = new Collection();
-  const manager = tasksSyncManager(api, { debounceTime: 5 });
+  const persistenceAdapter = (name) =>
+    createPersistenceAdapter({
+      register: async () => {},
+      load: async () => ({ items: JSON.parse(storage.get(name) ?? "[]") }),
+      save: async (items) => void storage.set(name, JSON.stringify(items)),
+    });
+  const collection = new Collection({ persistence: persistenceAdapter("tasks") });
+  const manager = tasksSyncManager(api, { debounceTime: 5, persistenceAdapter });
+  await collection.isReady();
   manager.addCollection(collection, { name: "tasks" });
   return {
     api,
@@ -159,6 +169,7 @@ async function signaldb(user, options) {
     remove: async (key) => collection.removeOne({ id: key }),
     list: async () => view(collection.find({}, { reactive: false }).map((item) => ({ ...item, key: item.id }))),
     sync: () => manager.sync("tasks"),
+    unsent: async () => manager.changes.find({}, { reactive: false }).count(),
     watch() {},
     close: async () => {
       await manager.pauseAll();
