@@ -58,12 +58,19 @@ def clients(place: Place) -> Clients:
 
 @pytest.mark.parametrize("library", ["rxdb", "watermelondb"])
 def test_two_clients_that_edit_at_random_over_bad_links_end_equal(clients: Clients, library: str) -> None:
-    result = clients.run("random.edit", 1, 200, libraries=[library])[library]
-    assert result["failures"] > 20
+    clients.run("random.edit", 1, 200, 2, libraries=[library])
+
+
+def test_a_client_alone_on_a_bad_link_loses_none_of_its_edits_and_meets_no_conflict(clients: Clients) -> None:
+    clients.run("random.edit", 2, 100, 1)
 
 
 def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_conflict(clients: Clients) -> None:
     clients.run("edits.ownSecondEdit")
+
+
+def test_an_edit_during_a_push_that_is_answered_with_a_foreign_edit_is_kept(clients: Clients) -> None:
+    clients.run("edits.editDuringAPush")
 
 
 def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:

@@ -7,13 +7,12 @@ export const edited = (task, base = {}) => FIELDS.filter((name) => text(task[nam
 function toOperations({ key, data, base }) {
   if (!data) return [{ op: "delete", key, base: base && pick(base) }];
   if (!base) return [{ op: "put", key, data: pick(data), if_match: 0 }];
-  const put = (fields) => ({ op: "put", key, data: { ...pick(base), ...fields }, base: pick(base) });
-  const operations = edited(data, base).map((name) => put({ [name]: data[name] ?? null }));
-  return operations.length ? operations : [put()];
+  const put = (name) => ({ op: "put", key, data: { ...pick(base), [name]: data[name] ?? null }, base: pick(base) });
+  return edited(data, base).length ? edited(data, base).map(put) : [put("title")];
 }
 // For https://…/api/<user>/tasks. `getToken` gets a new token, `onRefused(result, operation)` what was not accepted.
 export function todoApi(address, getToken, { onRefused = console.warn, limit = 1000 } = {}) {
-  let token, seen = 0; // the last revision that was read
+  let token, seen = 0, revisions = new Map(); // the last revision that was read, and those of tasks that were written
   async function request(path, { end = [], ...options } = {}, isSecond = false) {
     token = (!isSecond && token) || (await getToken());
     const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
@@ -28,10 +27,11 @@ export function todoApi(address, getToken, { onRefused = console.warn, limit = 1
   // What changed since a revision; after a long absence all tasks, and those of `known()` that are gone.
   async function pull(since = 0, known = () => []) {
     const changes = new Map(since ? [] : [...(await known())].map((key) => [key, { key, deleted: true }]));
+    const isNews = ({ key, revision }) => !(revisions.get(key) > revision); // no push was answered meanwhile
     for (let page = { next: 0, has_more: true }; ; ) {
-      if (!page.has_more) return { changes: [...changes.values()], next: page.next };
+      if (!page.has_more) return { changes: [...changes.values()].filter(isNews), next: page.next };
       page = await request(`/changes?${new URLSearchParams({ since, after: page.next, limit })}`);
-      if (page.status === 410) return pull(0, known);
+      if (page.status === 410) return revisions.clear(), pull(0, known);
       for (const change of page.changes) changes.set(change.key, change);
     }
   }
@@ -44,11 +44,11 @@ export function todoApi(address, getToken, { onRefused = console.warn, limit = 1
     if (status === 413) return (await push(edits.slice(0, half), report)).concat(await push(edits.slice(half), report));
     results.forEach((result, index) => result.status < 300 || report(result, operations[index]));
     const tasks = new Map(results.map(({ task }, index) => [operations[index].key, task]));
+    tasks.forEach((task, key) => revisions.set(key, task?.revision));
     return edits.map(({ key }) => tasks.get(key) ?? { key, deleted: true });
   }
   // Calls `sync` now, after each change made elsewhere, and after a failure again. Returns a function that ends it.
-  function watch(sync) {
-    const end = new AbortController();
+  function watch(sync, end = new AbortController()) {
     const wait = () => request(`/changes?since=${seen}&limit=1&wait=25`, { end: [end.signal] });
     const fail = () => ({ pause: 1 + 4 * Math.random() });
     const next = ({ changes, pause }) => end.signal.aborted || setTimeout(round, pause * 1000, changes?.length !== 0);

@@ -65,6 +65,26 @@ export async function differentFields(library) {
   await close(clients);
 }
 
+// While an edit is on its way, another field is edited elsewhere and the same one here.
+export async function editDuringAPush(library) {
+  const user = new User();
+  const client = await LIBRARIES[library](user);
+  const key = newKey();
+  await client.put(key, NEW);
+  await syncUntilEqual(user, [client], (tasks) => tasks.length === 1);
+  client.api.link.beforeSending = async ({ method }) => {
+    if (method !== "POST") return;
+    client.api.link.beforeSending = async () => {};
+    await user.batch([{ op: "put", key, data: { completed: true } }]);
+    await client.put(key, { title: "c" });
+  };
+  await client.put(key, { title: "b" });
+  await syncUntilEqual(user, [client], ([task]) => task.title === "c" && task.completed);
+  assert.deepEqual(refusals([client]), []);
+  assert.deepEqual(client.conflicts ?? [], []);
+  await client.close();
+}
+
 // Each client's first token has expired already.
 export async function expiredToken(library) {
   const { clients } = await twoClients(library);
