@@ -23,9 +23,9 @@ export function syncedTasks(api, options) {
 
   // Legend-State drops a failed write when another request begins: here they are tried in order until they succeed.
   async function set({ value, changes }) {
-    const [before, after] = [true, false].map((isBefore) => applyChanges(structuredClone(value), changes, isBefore));
-    const keys = new Set(changes.flatMap(({ path: [key] }) => key ?? Object.keys({ ...before, ...after })));
-    const edits = structuredClone([...keys].map((key) => ({ key, data: after[key], base: before[key] })));
+    const before = applyChanges(structuredClone(value), changes, true);
+    const keys = new Set(changes.flatMap(({ path: [key] }) => key ?? Object.keys({ ...before, ...value })));
+    const edits = structuredClone([...keys].map((key) => ({ key, data: value[key], base: before[key] })));
     const push = () => api.push(edits).catch(() => new Promise((resolve) => setTimeout(resolve, 3000)).then(push));
     unsent.add(edits);
     last = last.then(push);
