@@ -12,8 +12,8 @@ from flask import Flask, g, request, send_file
 from sqlalchemy import text
 
 from todo_api import app as factory
-from todo_api.platform.db.engine import db
 from todo_api.platform import parking
+from todo_api.platform.db.engine import db
 from todo_api.platform.server import connection, worker
 from todo_api.platform.web.app import App
 

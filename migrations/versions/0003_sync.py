@@ -6,19 +6,16 @@ read and write meanwhile, and can be repeated after a failure. Only a partitione
 they are made: PostgreSQL makes them in no other way.
 """
 
-import time
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.exc import OperationalError
+
+from migrations.online import add_check, make_index, patiently
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# A lock on the table is waited for so long, and then not before others had their turn.
-LOCK_SECONDS, PAUSE_SECONDS, TRIES = 1, 0.5, 120
 USERS_A_STEP = 2000
 KEY = "^[0-9]*[A-Za-z._~-][A-Za-z0-9._~-]*$"
 NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -108,9 +105,7 @@ def upgrade() -> None:
             # In one transaction, so that no change passes between the two.
             patiently(f"DROP TRIGGER IF EXISTS {name} ON tasks; CREATE TRIGGER {name} {trigger}")
         know_every_user()
-        patiently("ALTER TABLE tasks DROP CONSTRAINT IF EXISTS tasks_key_form")
-        patiently(f"ALTER TABLE tasks ADD CONSTRAINT tasks_key_form CHECK (key ~ '{KEY}') NOT VALID")
-        patiently("ALTER TABLE tasks VALIDATE CONSTRAINT tasks_key_form")
+        add_check("tasks_key_form", f"key ~ '{KEY}'")
         make_index("UNIQUE", "ix_tasks_key", "(user_id, key) WHERE key IS NOT NULL")
         make_index("", "ix_tasks_revision", "(user_id, coalesce(revision, id))")
 
@@ -156,34 +151,6 @@ def know_every_user() -> None:
     while last is not None:
         last = op.get_bind().execute(step, {"last": last}).scalar()
     op.execute("RESET enable_hashagg; RESET enable_seqscan; RESET enable_sort")
-
-
-def patiently(statement: str) -> None:
-    """Run what needs a lock on the table, without making others queue behind it for long."""
-    for _ in range(TRIES):
-        try:
-            op.get_bind().exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-            op.get_bind().exec_driver_sql(statement)
-        except OperationalError as error:
-            if getattr(error.orig, "pgcode", None) != "55P03":  # lock_not_available
-                raise
-            time.sleep(PAUSE_SECONDS)
-        else:
-            op.get_bind().exec_driver_sql("RESET lock_timeout")
-            return
-    raise TimeoutError(f"the table was in use for too long: {statement}")
-
-
-def make_index(unique: str, name: str, on: str) -> None:
-    partitioned = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'tasks'::regclass"
-    if op.get_bind().execute(sa.text(partitioned)).scalar():
-        op.execute(f"CREATE {unique} INDEX IF NOT EXISTS {name} ON tasks {on}")
-        return
-    # One that was not finished is invalid, and IF NOT EXISTS would take it for done.
-    invalid = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
-    if op.get_bind().execute(sa.text(invalid), {"name": name}).scalar():
-        op.execute(f"DROP INDEX CONCURRENTLY {name}")
-    op.execute(f"CREATE {unique} INDEX CONCURRENTLY IF NOT EXISTS {name} ON tasks {on}")
 
 
 def downgrade() -> None:

@@ -1,21 +1,27 @@
 """A plain model of the API in memory: what it answers, without a database and without speed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 Json = dict[str, Any]
 
-WRITABLE = ("title", "description", "completed")
+DEFAULTS = {"title": "", "description": None, "completed": False, "due": None, "priority": 0, "tags": []}
+WRITABLE = tuple(DEFAULTS)
 MESSAGES = {
     "missing": "Field required",
     "string_type": "Input should be a valid string",
     "string_unicode": "String should not contain U+0000 or a lone surrogate",
     "bool_type": "Input should be a valid boolean",
     "string_too_short": "String should have at least 1 character",
+    "date_parsing": "Input should be a real date (YYYY-MM-DD), or date and time (…THH:MM)",
+    "int_type": "Input should be a valid integer",
+    "less_than_equal": "Input should be less than or equal to 3",
+    "list_type": "Input should be a valid list",
 }
-MOST = {"title": 200, "description": 1000}
+MOST = {"title": 200, "description": 1000, "tags": 50}
 
 
 def text_problem(value: Any, least: int, most: int) -> str | None:
@@ -26,6 +32,22 @@ def text_problem(value: Any, least: int, most: int) -> str | None:
     if len(value) < least:
         return "string_too_short"
     return "string_too_long" if len(value) > most else None
+
+
+def due_problem(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "string_type"
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M"):
+        with suppress(ValueError):
+            if datetime.strptime(value, form).strftime(form).zfill(len(value)) == value:
+                return None
+    return "date_parsing"
+
+
+def priority_problem(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return "int_type"
+    return "less_than_equal" if value > 3 else None
 
 
 def problems(body: Json, *, new: bool, location: str = "body") -> list[Json]:
@@ -39,10 +61,18 @@ def problems(body: Json, *, new: bool, location: str = "body") -> list[Json]:
         kinds["description"] = text_problem(body["description"], 0, MOST["description"])
     if "completed" in body and not isinstance(body["completed"], bool):
         kinds["completed"] = "bool_type"
+    if body.get("due") is not None:
+        kinds["due"] = due_problem(body["due"])
+    if "priority" in body:
+        kinds["priority"] = priority_problem(body["priority"])
+    if "tags" in body:
+        tags = body["tags"] if isinstance(body["tags"], list) else None
+        kinds["tags"] = "list_type" if tags is None else None
+        kinds |= {f"tags.{at}": text_problem(tag, 1, MOST["tags"]) for at, tag in enumerate(tags or [])}
     return [
         {
             "field": f"{location}.{name}",
-            "message": MESSAGES.get(kind) or f"String should have at most {MOST[name]} characters",
+            "message": MESSAGES.get(kind) or f"String should have at most {MOST[name.partition('.')[0]]} characters",
             "type": kind,
         }
         for name, kind in kinds.items()
@@ -51,7 +81,13 @@ def problems(body: Json, *, new: bool, location: str = "body") -> list[Json]:
 
 
 def known(body: Json) -> Json:
-    return {name: body[name] for name in WRITABLE if name in body}
+    return {name: once(body[name]) for name in WRITABLE if name in body}
+
+
+def once(value: Any) -> Any:
+    """Tags without repeats."""
+    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return list(dict.fromkeys(value)) if is_list else value
 
 
 @dataclass
@@ -71,14 +107,16 @@ class User:
         return next((each for each in (*self.tasks.values(), *self.tombstones.values()) if each["key"] == key), None)
 
     def create(self, task_id: int, key: str | None, fields: Json, now: datetime, revision: int) -> Json:
-        defaults = {"title": "", "description": None, "completed": False}
-        task = {"id": task_id, "key": key or str(task_id), "user_id": self.name, **defaults, **fields}
+        task = {"id": task_id, "key": key or str(task_id), "user_id": self.name, **DEFAULTS, **fields}
+        task["completed_at"] = now if task["completed"] else None
         self.tasks[task_id] = task | {"created_at": now, "updated_at": now, "revision": self.take(revision)}
         return self.tasks[task_id]
 
     def touch(self, task: Json, changes: Json, now: datetime, revision: int) -> None:
-        later = task["updated_at"] + timedelta(microseconds=1)
-        task.update(changes, updated_at=max(now, later), revision=self.take(revision))
+        later = max(now, task["updated_at"] + timedelta(microseconds=1))
+        if changes.get("completed", task["completed"]) != task["completed"]:
+            task["completed_at"] = later if changes["completed"] else None
+        task.update(changes, updated_at=later, revision=self.take(revision))
 
     def delete(self, task: Json, tombstone: Json) -> Json:
         """The tombstone is the service's, since it alone knows the time and the revision."""
@@ -129,7 +167,9 @@ def conflicts(operation: Json, stored: Json, fields: Json | None) -> bool:
         return True
     base = operation.get("base") or {}
     return any(
-        name in WRITABLE and not same(base[name], stored[name]) for name in base if fields is None or name in fields
+        name in WRITABLE and not same(once(base[name]), stored[name])
+        for name in base
+        if fields is None or name in fields
     )
 
 
@@ -160,5 +200,5 @@ def changes_of(data: Json, base: Json, stored: Json) -> Json:
     return {
         name: value
         for name, value in data.items()
-        if not same(value, stored[name]) and not (name in base and same(base[name], value))
+        if not same(value, stored[name]) and not (name in base and same(once(base[name]), value))
     }

@@ -138,9 +138,18 @@ def test_limits_are_constraints(document: Any) -> None:
         title, description = schema["properties"]["title"], schema["properties"]["description"]
         assert (title["type"], title["minLength"], title["maxLength"]) == ("string", 1, 200)
         assert (description["type"], description["maxLength"]) == (["string", "null"], 1000)
+        priority, tags, due = (schema["properties"][name] for name in ("priority", "tags", "due"))
+        assert (priority["type"], priority["minimum"], priority["maximum"]) == ("integer", 0, 3)
+        assert (tags["type"], tags["maxItems"], tags["items"]["maxLength"]) == ("array", 20, 50)
+        assert (due["type"], re.match(due["pattern"], "2026-12-01T24:00")) == (["string", "null"], None)
         assert title["pattern"] == description["pattern"] == r"^[^\u0000]*$"
     listing = document["paths"]["/api/{user_id}/tasks"]
-    status, limit, cursor = (parameter["schema"] for parameter in listing["get"]["parameters"])
+    query = {parameter["name"]: parameter["schema"] for parameter in listing["get"]["parameters"]}
+    assert list(query) == ["status", "limit", "tag", "priority", "due_from", "due_to", "sort", "cursor"]
+    status, limit, cursor = query["status"], query["limit"], query["cursor"]
+    assert query["sort"]["enum"] == ["-created", "created", "due", "-priority", "-updated"]
+    assert query["tag"]["maxItems"] == 20
+    assert query["tag"]["items"].items() >= {"minLength": 1, "maxLength": 50}.items()
     assert status == {"type": "string", "enum": ["all", "pending", "completed"], "default": "all"}
     assert (limit["type"], limit["minimum"], limit["maximum"], limit["default"]) == ("integer", 1, 1000, 1000)
     assert (cursor["type"], cursor["pattern"]) == ("string", "^-?[0-9]{1,18}_[0-9]{1,19}$")
@@ -178,7 +187,9 @@ MISTAKES: dict[tuple[str, str], Callable[[FlaskClient], TestResponse]] = {
     ("list_tasks", "Several at once"): lambda alice: alice.get(f"{TASKS}?status=done&limit=ten&cursor=2"),
     ("create_task", "The body is not JSON"): lambda alice: alice.post(TASKS, data="{", content_type="application/json"),
     ("create_task", "The title is missing"): lambda alice: alice.post(TASKS, json={"description": "Two litres"}),
-    ("create_task", "Several at once"): lambda alice: alice.post(TASKS, json={"title": "", "completed": "no"}),
+    ("create_task", "Several at once"): lambda alice: alice.post(
+        TASKS, json={"title": "", "completed": "no", "due": "2026-02-30", "tags": ["home", "x" * 51]}
+    ),
     ("update_task", "The body is not JSON"): lambda alice: alice.put(
         f"{TASKS}/1", data="{", content_type="application/json"
     ),

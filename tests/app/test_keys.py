@@ -85,7 +85,7 @@ def test_a_key_of_digits_alone_is_ignored(alice: FlaskClient, key: str) -> None:
         ("a b", "string_pattern_mismatch"),
         ("a/b", "string_pattern_mismatch"),
         ("é", "string_pattern_mismatch"),
-        ("١", "string_pattern_mismatch"),
+        ("\u0661", "string_pattern_mismatch"),
         ("a\n", "string_pattern_mismatch"),
         ("17\n", "string_pattern_mismatch"),
         ("a\0", "string_unicode"),

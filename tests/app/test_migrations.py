@@ -1,5 +1,6 @@
 """The migrations make the schema that the models describe, on both databases, also by several processes at once."""
 
+import json
 import logging
 import os
 import subprocess
@@ -48,13 +49,15 @@ def test_up_and_down_and_up_again(empty_url: URL) -> None:
     app = migrated(make_app(empty_url))
     made = schema(empty_url)
     assert made.keys() == {"alembic_version", "tasks", "task_counters", "task_tombstones"}
-    limits = ["description_length", "key_form", "title_length", "user_id_length"]
+    limits = ["description_length", "due_form", "key_form", "priority_range", "tags_number", "title_length"]
+    limits.append("user_id_length")
     assert made["tasks"]["checks"] == [f"tasks_{name}" for name in limits]
     order = ["user_id", "created_at", "id"]
     indexes = {f"ix_tasks_{name}": order for name in ("all", "pending", "completed")}
-    indexes["ix_tasks_key"] = ["user_id", "key"]
+    indexes |= {"ix_tasks_key": ["user_id", "key"], "ix_tasks_priority": ["user_id", "priority", "id"]}
+    indexes |= {"ix_tasks_updated": ["user_id", "updated_at", "id"]}
     if empty_url.drivername != "sqlite":
-        indexes["ix_tasks_revision"] = ["user_id", None]
+        indexes |= {"ix_tasks_revision": ["user_id", None], "ix_tasks_due": ["user_id", None, "id"]}
     assert made["tasks"]["indexes"] == indexes
     with app.app_context():
         flask_migrate.downgrade(revision="base")
@@ -103,7 +106,15 @@ def test_no_drift_between_models_and_migrations(empty_url: URL) -> None:
         ({"user_id": ""}, "tasks_user_id_length"),
         ({"user_id": "x" * 256}, "tasks_user_id_length"),
         ({"description": "x" * 1001}, "tasks_description_length"),
+        ({"due": "2026-12-1"}, "tasks_due_form"),
+        ({"due": "2026-12-01T7:00"}, "tasks_due_form"),
+        ({"due": "tomorrow"}, "tasks_due_form"),
+        ({"priority": -1}, "tasks_priority_range"),
+        ({"priority": 4}, "tasks_priority_range"),
+        ({"tags": ["x"] * 21}, "tasks_tags_number"),
+        ({"priority": 3, "tags": ["x" * 50] * 20, "due": "2026-12-01T17:00"}, None),
         *[({name: None}, name) for name in ("user_id", "title", "completed", "created_at", "updated_at")],
+        *[({name: None}, name) for name in ("priority", "tags")],
         ({"title": "x" * 200, "user_id": "x" * 255, "description": "x" * 1000}, None),
         ({"title": "😀" * 200, "user_id": "😀" * 255, "description": "😀" * 1000}, None),
     ],
@@ -132,6 +143,8 @@ def test_the_database_holds_the_limits_by_itself(app: Flask, changes: dict[str, 
             **changes,
         }
         statement = text(f"INSERT INTO tasks ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})")
+        if connection.dialect.name == "sqlite" and values.get("tags"):
+            values["tags"] = json.dumps(values["tags"])
         if constraint is None:
             connection.execute(statement, values)
         else:

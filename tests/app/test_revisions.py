@@ -53,8 +53,8 @@ def batch(client: FlaskClient, *operations: dict[str, Any]) -> list[dict[str, An
 def test_every_change_takes_a_higher_revision(alice: FlaskClient) -> None:
     revisions = [alice.post(TASKS, json={"title": "x"}).json["revision"]]
     assert abs(revisions[0] - time.time() * 1000) < 60_000
-    for body in ({"title": "y"}, {"title": "y"}, {"description": None}):
-        revisions.append(alice.put(f"{TASKS}/1", json=body).json["revision"])
+    bodies = ({"title": "y"}, {"title": "y"}, {"description": None})
+    revisions += [alice.put(f"{TASKS}/1", json=body).json["revision"] for body in bodies]
     revisions += [alice.patch(f"{TASKS}/1/complete").json["revision"] for _ in range(2)]
     revisions.append(alice.post(TASKS, json={"title": "x", "key": "k"}).json["revision"])
     put, put_again = [{"op": "put", "key": "k", "data": {"title": title}} for title in ("y", "z")]

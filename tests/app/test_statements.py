@@ -72,8 +72,9 @@ def recorded(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rec
         db.engine.dispose()
 
 
-def fill(recorded: Recorded, completed: str = "n % 20 = 0") -> None:
-    """20,000 tasks of 10 users, of each of whom two share a time."""
+def fill(recorded: Recorded, completed: str = "n % 20 = 0", **more: str) -> None:
+    """20,000 tasks of 10 users, of each of whom two share a time; `more` are other columns' values."""
+    owner = "CASE n % 10 WHEN 0 THEN 'alice' ELSE 'user ' || n % 10 END"
     if recorded.on_sqlite:
         numbers = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 19999)"
         at, source = "1700000000000000 + 500000 * (n / 20)", "FROM numbers"
@@ -81,9 +82,8 @@ def fill(recorded: Recorded, completed: str = "n % 20 = 0") -> None:
         numbers, at = "", "timestamptz '2023-11-14 22:13:20Z' + interval '0.5 s' * (n / 20)"
         source = "FROM generate_series(0, 19999) AS numbers(n)"
     recorded.execute(
-        "INSERT INTO tasks (user_id, title, completed, created_at, updated_at) "
-        f"{numbers} SELECT CASE n % 10 WHEN 0 THEN 'alice' ELSE 'user ' || n % 10 END, 'x', {completed}, {at}, {at} "
-        + source,
+        f"INSERT INTO tasks ({', '.join(['user_id, title, completed, created_at, updated_at', *more])}) {numbers} "
+        f"SELECT {', '.join([owner, repr('x'), completed, at, at, *more.values()])} {source}",
         "ANALYZE tasks",
     )
 
@@ -103,6 +103,49 @@ def assert_index_scans(recorded: Recorded, query: str) -> None:
             assert plan.endswith(f"USING INDEX ix_tasks_{status} (user_id=?{after})")
         elif cursor:  # a position in the index, not a condition on what is read from it
             assert "AND (ROW(created_at, id) < ROW(" in plan
+
+
+ORDERS = {
+    "created": ("ix_tasks_all", "1700000001000000_1"),
+    "due": ("ix_tasks_due", "1066268971_5"),
+    "-priority": ("ix_tasks_priority", "3_10000"),
+    "-updated": ("ix_tasks_updated", "1700000400000000_9999999"),
+}
+# Rows that a filter leaves out are looked at, but only the user's own.
+FILTERS = ["", "&status=pending", "&status=completed", "&tag=rare", "&priority=3", "&due_from=2026-12-05"]
+
+
+def fill_richly(recorded: Recorded) -> None:
+    rare, none = ("'[\"rare\"]'", "'[]'") if recorded.on_sqlite else ("'{rare}'::varchar[]", "'{}'::varchar[]")
+    fill(
+        recorded,
+        priority="n / 10 % 4",
+        due="CASE n / 10 % 3 WHEN 0 THEN NULL ELSE '2026-12-0' || (1 + n / 10 % 7) END",
+        tags=f"CASE n / 10 % 10 WHEN 1 THEN {rare} ELSE {none} END",
+    )
+
+
+def test_every_order_reads_its_index_on_first_and_on_deep_pages(recorded: Recorded) -> None:
+    fill_richly(recorded)
+    for sort, query, limit, after in product(ORDERS, FILTERS, ("&limit=5", ""), (False, True)):
+        index, cursor = ORDERS[sort]
+        position = f"&cursor={cursor}" if after else ""
+        assert len(recorded.client.get(f"{TASKS}?sort={sort}{query}{limit}{position}").json) >= 5
+        plan = recorded.plan()
+        expected = f"ix_tasks_{query.partition('=')[2]}" if sort == "created" and "status" in query else index
+        assert re.search(rf"(Index Scan( Backward)? using|SEARCH tasks USING INDEX) {expected}\b", plan), plan
+        for word in ("Sort", "Seq Scan", "Bitmap", "TEMP B-TREE", "SCAN tasks"):
+            assert word not in plan, plan
+        if after and not recorded.on_sqlite:  # a position in the index, not a condition on what is read from it
+            assert re.search(r"Index Cond: .*ROW\(", plan), plan
+
+
+def test_a_filter_looks_at_the_users_own_tasks_alone(recorded: Recorded) -> None:
+    fill_richly(recorded)
+    for query in ("tag=rare", "tag=none", "priority=3", "due_to=2026-12-01", "tag=rare&priority=1"):
+        recorded.client.get(f"{TASKS}?{query}")
+        plan = recorded.plan()
+        assert re.search(r"Index Cond: .*user_id|SEARCH tasks USING INDEX \w+ \(user_id=\?\)", plan), plan
 
 
 # Also where nearly all tasks have one status, which makes the index of all tasks look as good.

@@ -28,11 +28,20 @@ def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
     return response.json
 
 
+def touched(task: dict[str, Any]) -> dict[str, Any]:
+    """What the service sets."""
+    return {name: task[name] for name in ("completed_at", "updated_at", "revision")}
+
+
 def test_a_created_task_is_answered_whole_with_its_location(alice: FlaskClient) -> None:
     response = alice.post(TASKS, json={"title": "Buy milk"})
     assert (response.status_code, response.content_type) == (201, "application/json")
     task = response.json
-    assert list(task) == ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]
+    assert list(task) == [
+        *("id", "key", "user_id", "title", "description", "completed", "due", "priority", "tags", "completed_at"),
+        *("created_at", "updated_at", "revision"),
+    ]
+    assert task["key"] == str(task["id"])
     assert (task["user_id"], task["title"], task["description"], task["completed"]) == (
         "alice",
         "Buy milk",
@@ -107,7 +116,7 @@ def test_an_update_changes_just_the_fields_sent_and_moves_updated_at(
     task = create(alice, title="Old", description="Old")
     response = alice.put(f"{TASKS}/1", json=changes)
     assert (response.status_code, response.content_type) == (200, "application/json")
-    assert response.json == {**task, **changes, "updated_at": response.json["updated_at"]}
+    assert response.json == {**task, **changes, **touched(response.json)}
     assert response.json["updated_at"] > task["updated_at"]
     assert alice.get(f"{TASKS}/1").json == response.json
 
@@ -124,9 +133,9 @@ def test_an_update_without_a_known_field_leaves_the_task_as_it_is(alice: FlaskCl
 def test_a_whole_task_can_be_sent_back(alice: FlaskClient) -> None:
     task = create(alice, description="Two litres")
     changed = alice.put(f"{TASKS}/1", json={**task, "title": "Buy tea", "id": 5, "user_id": "bob"}).json
-    assert changed == {**task, "title": "Buy tea", "updated_at": changed["updated_at"]}
+    assert changed == {**task, "title": "Buy tea", **touched(changed)}
     copy = alice.post(TASKS, json=changed).json
-    assert copy == {**changed, "id": 2, "created_at": copy["created_at"], "updated_at": copy["created_at"]}
+    assert copy == {**changed, "id": 2, "key": "2", "created_at": copy["created_at"], **touched(copy)}
 
 
 def test_a_toggle_flips_completed_there_and_back(alice: FlaskClient) -> None:
@@ -134,7 +143,7 @@ def test_a_toggle_flips_completed_there_and_back(alice: FlaskClient) -> None:
     for completed in (True, False):
         response = alice.patch(f"{TASKS}/1/complete")
         assert (response.status_code, response.content_type) == (200, "application/json")
-        assert response.json == {**before, "completed": completed, "updated_at": response.json["updated_at"]}
+        assert response.json == {**before, "completed": completed, **touched(response.json)}
         assert response.json["updated_at"] > before["updated_at"]
         before = response.json
     assert alice.get(f"{TASKS}/1").json == before

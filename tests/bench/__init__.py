@@ -3,6 +3,7 @@
     python -m tests.bench [--peer FOLDER] [--against FOLDER] [--routes one,list100] [--rounds N] [--seconds S]
                           [--workers N] [--pin] [--one-cpu] [--json FILE]
     python -m tests.bench growth           does a page cost more where the user, and the table, have many tasks?
+    python -m tests.bench waiting          what do a thousand clients that wait for changes cost a worker?
     python -m tests.bench profile ROUTE    the ten dearest functions of one route
 
 It starts PostgreSQL, this service as in production (`python wsgi.py`, log to a file, metrics on), bare waitress with an

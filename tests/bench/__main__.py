@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.bench import growth, profile, servers
+from tests.bench import growth, profile, servers, waiting
 from tests.bench.routes import ROUTES, Round, drive, fill, middle, prepare, wrk
 from tests.bench.servers import Conditions, Server
 from tests.support.databases import Postgres, running_postgres
@@ -18,7 +18,7 @@ from tests.support.processes import memory_kib, process_tree
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("mode", nargs="?", default="routes", choices=["routes", "growth", "profile"])
+    parser.add_argument("mode", nargs="?", default="routes", choices=["routes", "growth", "waiting", "profile"])
     parser.add_argument("route", nargs="?", default="one", choices=ROUTES, help="what to profile")
     parser.add_argument("--peer", type=Path, metavar="FOLDER", help="the FastAPI peer")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout of this service")
@@ -41,6 +41,8 @@ def main() -> None:
         postgres.execute("ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
         if options.mode == "growth":
             found = growth.measure(postgres, conditions, options.rounds, options.seconds)
+        elif options.mode == "waiting":
+            found = waiting.measure(postgres, conditions, options.rounds, options.seconds)
         elif options.mode == "profile":
             found = profile.measure(postgres, conditions, options.route, options.rounds * options.seconds)
         else:
@@ -68,8 +70,9 @@ def measure_routes(postgres: Postgres, conditions: Conditions, options: argparse
         print(f"µs of CPU a request, server's + PostgreSQL's; requests/s; p50, p99 in ms; {conditions}")
         for name in options.routes.split(","):
             rounds: dict[str, list[Round]] = defaultdict(list)
+            able = [*rivals, floor] if name == "health" else rivals[:1] if ROUTES[name].sync else rivals
             for _ in range(options.rounds):
-                for server in [*rivals, floor] if name == "health" else rivals:
+                for server in able:
                     if server is not floor:
                         prepare(Postgres(urls[server.name]), ROUTES[name], options.seconds)
                     rounds[server.name].append(drive(server, ROUTES[name], options.seconds, postgres_pid))

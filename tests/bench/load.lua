@@ -1,17 +1,24 @@
--- One kind of request for wrk; the benchmark says which in the environment. %d in the path counts through the ids.
-local path, first, ids = os.getenv("TARGET"), tonumber(os.getenv("FIRST")), tonumber(os.getenv("IDS"))
-local counts, sent = path:find("%d", 1, true), 0
+-- One kind of request for wrk; the benchmark says which in the environment. In path and body, %d counts through the
+-- ids; in the path, %u goes round the users, of whom each has a line with a token.
+local path, body = os.getenv("TARGET"), os.getenv("BODY")
+local first, ids = tonumber(os.getenv("FIRST")), tonumber(os.getenv("IDS"))
+local counts, sent = (path .. body):find("%%[du]"), 0
+local tokens = {}
+for token in os.getenv("AUTHORIZATION"):gmatch("[^\n]+") do tokens[#tokens + 1] = token end
 wrk.method = os.getenv("METHOD")
-wrk.headers["Authorization"] = os.getenv("AUTHORIZATION")
-if os.getenv("BODY") ~= "" then
-   wrk.body = os.getenv("BODY")
+wrk.headers["Authorization"] = tokens[1]
+if body ~= "" then
+   wrk.body = body
    wrk.headers["Content-Type"] = "application/json"
 end
 
 function request()
    if not counts then return wrk.format(nil, path) end
+   local user = sent % #tokens
+   local with = {["%d"] = string.format("%d", first + sent % ids), ["%u"] = string.format("%d", user)}
    sent = sent + 1
-   return wrk.format(nil, path:format(first + (sent - 1) % ids))
+   wrk.headers["Authorization"] = tokens[user + 1]
+   return wrk.format(nil, path:gsub("%%[du]", with), nil, body ~= "" and body:gsub("%%d", with) or nil)
 end
 
 function done(summary, latency)

@@ -19,6 +19,9 @@ PATIENCE_SECONDS = 10
 # Ids of one length keep the answers of a kind at one length: those filled in, those assigned, those to be deleted.
 FILLED, ASSIGNED, DELETED = 1_000_000, 10_000_000, 20_000_000
 OWNERS = {"list20": 20, "list100": 100, "list1000": 1000, "reader": 1000, "writer": 10_000, "other": 100_000}
+# Of the routes for many users.
+USERS = 16
+OWNERS |= {f"user-{n}": 1000 for n in range(USERS)}
 # More than any server here can delete.
 DELETES_A_SECOND = 15_000
 TASK = json.dumps({"title": "Buy milk, bread and eggs", "description": "Two litres; the dark one; ten of them"})
@@ -31,7 +34,10 @@ def first_id(user: str) -> int:
 
 
 class Route(NamedTuple):
-    """A kind of request: `%d` in its path goes round `ids` ids from `first` on; `tasks` is the length of a list."""
+    """A kind of request: `%d` in its path or body goes round `ids` ids from `first` on, `tasks` is a list's length.
+
+    `%u` in the path goes round the numbers of so many `users`. Peers have no routes of `sync`.
+    """
 
     name: str
     method: str
@@ -42,11 +48,29 @@ class Route(NamedTuple):
     tasks: int | None = None
     first: int = 0
     ids: int = 1
+    users: int = 1
+    sync: bool = False
+
+    def path_of(self, number: int) -> str:
+        return self.path.replace("%d", str(self.first + number % self.ids)).replace("%u", str(number % self.users))
+
+    def body_of(self, number: int) -> str:
+        return self.body.replace("%d", str(self.first + number % self.ids))
+
+    def user_of(self, number: int) -> str:
+        return self.user.replace("%u", str(number % self.users))
 
 
 def _on_tasks(name: str, method: str, user: str, path: str = "", body: str = "") -> Route:
     route = Route(name, method, f"/api/{user}/tasks/%d{path}", user, body=body)
     return route._replace(first=first_id(user), ids=OWNERS[user])
+
+
+def _batch(name: str, user: str, operation: str, first: int) -> Route:
+    """A batch of a hundred, in which `%n` counts from `first` on."""
+    operations = ",".join(operation.replace("%n", str(first + n)) for n in range(100))
+    body = f'{{"operations":[{operations}]}}'
+    return Route(name, "POST", f"/api/{user}/tasks/batch", user, body=body, first=ASSIGNED, ids=10**7, sync=True)
 
 
 ROUTES = {
@@ -59,6 +83,11 @@ ROUTES = {
         _on_tasks("update", "PUT", "writer", body=TASK),
         _on_tasks("toggle", "PATCH", "writer", "/complete"),
         Route("delete", "DELETE", "/api/deleter/tasks/%d", "deleter", 204, first=DELETED, ids=10**9),
+        Route("creates", "POST", "/api/user-%u/tasks", "user-%u", 201, TASK, users=USERS),
+        Route("poll", "GET", f"/api/reader/tasks/changes?since={2**53 - 1}", "reader", tasks=0, sync=True),
+        Route("page1000", "GET", "/api/list1000/tasks/changes?since=1", "list1000", tasks=1000, sync=True),
+        _batch("create100", "batches", f'{{"op":"put","key":"k%d-%n","data":{TASK}}}', 100),
+        _batch("update100", "writer", '{"op":"put","key":"%n","data":{"title":"%d"}}', first_id("writer")),
     ]
 }
 
@@ -112,15 +141,16 @@ def wrk() -> str:
 def check(server: Server, route: Route) -> tuple[int, int]:
     """Read two answers whole, as a client would; the least and the greatest length (a toggle answers true or false)."""
     sizes = []
-    with server.service.client(route.user) as client:
+    with server.service.client(route.user_of(0)) as client:
         for n in range(2):
-            task_id = route.first + (n if route.method == "DELETE" else 0)
-            response = client.send(route.method, route.path.replace("%d", str(task_id)), route.body or None)
+            number = n if route.sync or route.method == "DELETE" else 0
+            response = client.send(route.method, route.path_of(number), route.body_of(number) or None)
             body = response.read()
             if response.status != route.status:
                 sys.exit(f"{server.name} answers {route.name} with {response.status}: {body!r}")
-            if route.tasks is not None and len(json.loads(body)) != route.tasks:
-                sys.exit(f"{server.name} answers {route.name} with {len(json.loads(body))} tasks")
+            listed = json.loads(body) if route.tasks is not None else []
+            if route.tasks is not None and len(listed["changes"] if route.sync else listed) != route.tasks:
+                sys.exit(f"{server.name} answers {route.name} with other tasks")
             headers = [f"HTTP/1.1 {response.status} {response.reason}", *map(": ".join, response.getheaders()), ""]
             sizes.append(len("\r\n".join([*headers, ""])) + len(body))
     return min(sizes), max(sizes)
@@ -132,9 +162,9 @@ def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Roun
     environment = {
         "METHOD": route.method,
         "TARGET": route.path,
-        "AUTHORIZATION": bearer(route.user)["Authorization"],
+        "AUTHORIZATION": "\n".join(bearer(route.user_of(n))["Authorization"] for n in range(route.users)),
         "BODY": route.body,
-        "FIRST": str(route.first + (2 if route.method == "DELETE" else 0)),  # two went into the check
+        "FIRST": str(route.first + (2 if route.sync or route.method == "DELETE" else 0)),  # two went into the check
         "IDS": str(route.ids),
     }
     script = Path(__file__).with_name("load.lua")

@@ -22,6 +22,6 @@ def test_schemathesis_finds_nothing_with_all_its_checks(live_server: Service, tm
     )
     output = run(*command, f"{live_server.address}/openapi.json", cwd=tmp_path, API_TOKEN=token("alice"))
     assert "No issues found" in output
-    assert "Tested: 9" in output
+    assert "Tested: 11" in output
     for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
         assert f"✅ {phase}" in output, output

@@ -29,13 +29,13 @@ def post(service: Service) -> int:
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_stop_under_load_loses_and_tears_nothing(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     def check(url: URL, clients: int) -> None:
-        report, end = stop_under_load(tmp_path, url, clients=clients, seconds=1, LAME_DUCK_SECONDS=1)
+        report, end = stop_under_load(tmp_path, url, clients=clients, waiting=500, seconds=1, LAME_DUCK_SECONDS=1)
         figures = report.compared_with(url)
         assert (report.lost, report.torn) == ([], [])
         assert set(report.statuses) == {200, 201}
         assert figures["acknowledged"] > 20
         assert figures["acknowledged, not stored"] == figures["stored, unanswered"] == 0
-        assert end["exit status"] == 0
+        assert (end["exit status"], end["waits answered"]) == (0, 500)
         assert end["stopped in (s)"] < 10
 
     if kind == "sqlite":

@@ -206,15 +206,15 @@ def test_ten_requests_of_one_user_may_wait_and_the_next_is_sent_away(service: Se
 
 
 def test_half_of_a_workers_connections_may_wait(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.few_connections, **ONE_WORKER) as service:
-        with clients_of(service) as clients:
-            for number in range(4):
-                clients.start("since=1&wait=25", f"user-{number}")
-            wait_until(lambda: parked(service) == 4)
-            answer = service.request("GET", f"{TASKS}/changes?since=1&wait=25", user_id="alice", seconds=5)
-            assert_empty(answer, 1)
-            assert 1 <= int(answer.headers["Retry-After"]) <= 5
-            assert service.stop() == 0
+    server = serving(tmp_path, sqlite_url(tmp_path), fault=faults.few_connections, **ONE_WORKER)
+    with server as service, clients_of(service) as clients:
+        for number in range(4):
+            clients.start("since=1&wait=25", f"user-{number}")
+        wait_until(lambda: parked(service) == 4)
+        answer = service.request("GET", f"{TASKS}/changes?since=1&wait=25", user_id="alice", seconds=5)
+        assert_empty(answer, 1)
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+        assert service.stop() == 0
 
 
 @pytest.mark.parametrize("way", ["closes", "closes its sending side", "resets"])

@@ -7,16 +7,28 @@ from typing import Any
 from sqlalchemy import URL
 
 from tests.soak.clients import Report, load
+from tests.soak.waiting import Waiting
 from tests.support.service import serving
 
 
 def stop_under_load(
-    folder: Path, url: URL, *, workers: int = 2, clients: int = 16, seconds: float = 1.5, **settings: object
+    folder: Path,
+    url: URL,
+    *,
+    workers: int = 2,
+    clients: int = 16,
+    waiting: int = 0,
+    seconds: float = 1.5,
+    **settings: object,
 ) -> tuple[Report, dict[str, Any]]:
-    """One start, load, SIGTERM and exit: what became of the requests, and the exit status with the time it took."""
+    """One start, load, SIGTERM and exit: what became of the requests, and the exit status with the time it took.
+
+    Beside the clients that write and read, as many wait for changes as `waiting` says.
+    """
     settings = {"LAME_DUCK_SECONDS": None, **settings}  # as by default
     with (
         serving(folder, url, WEB_CONCURRENCY=workers, **settings) as service,
+        Waiting(service.port, waiting) as waits,
         load(service.port, clients) as end,
     ):
         time.sleep(seconds)
@@ -24,13 +36,15 @@ def stop_under_load(
         status = service.stop()
         took = time.monotonic() - start
         report = end()
-    return report, {"exit status": status, "stopped in (s)": round(took, 2)}
+        answered, others = waits.answers()
+        report.lost += others
+    return report, {"exit status": status, "stopped in (s)": round(took, 2), "waits answered": answered}
 
 
-def run(folder: Path, url: URL, stops: int, workers: int, clients: int) -> None:
+def run(folder: Path, url: URL, stops: int, workers: int, clients: int, waiting: int) -> None:
     total = Report()
     for number in range(1, stops + 1):
-        report, end = stop_under_load(folder, url, workers=workers, clients=clients)
+        report, end = stop_under_load(folder, url, workers=workers, clients=clients, waiting=waiting)
         total.add(report)
         print(number, end, {**total.compared_with(url)}, flush=True)
     for problem in (total.lost + total.torn)[:20]:

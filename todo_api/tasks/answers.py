@@ -63,7 +63,7 @@ CONDITIONAL = {
         "name": name,
         "description": text,
         "schema": {"type": "string"},
-        "example": '"1768557600123"',
+        "examples": {"Any": {"value": "*"}, "This revision": {"value": EXAMPLE_TAG}},
     }
     for name, text in (
         ("If-Match", "Do it only where the task has one of these entity tags; `*`: any."),

@@ -143,7 +143,8 @@ class _Batch:
             return _result(412, entry, f"Task with key {operation.key} has changed")
         if changes:
             at = max(self._now, entry.values["updated_at"] + MICROSECOND)
-            entry.values |= {**changes, "updated_at": at, "revision": self._take_revision()}
+            done = store.completion(changes, at)
+            entry.values |= {**changes, **done, "updated_at": at, "revision": self._take_revision()}
             entry.changed = True
         return _result(200, entry)
 
@@ -154,8 +155,9 @@ class _Batch:
             return _result(412, None, f"Task with key {operation.key} has changed")
         if "title" not in operation.data:
             return _result(422, None, "Validation error", errors=[MISSING_TITLE])
+        fields = {**DEFAULTS, **operation.data, **store.completion({**DEFAULTS, **operation.data}, self._now)}
         own = {"id": None, "key": operation.key, "created_at": self._now, "updated_at": self._now}
-        entry = _Entry({**DEFAULTS, **operation.data, **own, "revision": self._take_revision()}, stored=False)
+        entry = _Entry({**fields, **own, "revision": self._take_revision()}, stored=False)
         self._know(entry)
         return _result(201, entry)
 

@@ -14,12 +14,23 @@ TASK = {
     "title": "Buy milk",
     "description": "Two litres",
     "completed": False,
+    "due": "2026-12-01T17:00",
+    "priority": 2,
+    "tags": ["home", "shop"],
+    "completed_at": None,
     "created_at": CREATED_AT,
     "updated_at": CREATED_AT,
     "revision": REVISION,
 }
-COMPLETED_TASK = {**TASK, "completed": True, "updated_at": UPDATED_AT, "revision": 1768584600654}
-TASKS = [{**TASK, "id": 2, "key": "2", "title": "Bake bread", "description": None}, TASK]
+COMPLETED_TASK = {
+    **TASK,
+    "completed": True,
+    "completed_at": UPDATED_AT,
+    "updated_at": UPDATED_AT,
+    "revision": 1768584600654,
+}
+PLAIN: dict[str, Any] = {"description": None, "due": None, "priority": 0, "tags": []}
+TASKS = [{**TASK, **PLAIN, "id": 2, "key": "2", "title": "Bake bread"}, TASK]
 TOMBSTONE = {"id": 1, "key": TASK["key"], "deleted": True, "deleted_at": UPDATED_AT, "revision": 1768584600654}
 LINK_TO_NEXT = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
 HEADERS = {
@@ -30,12 +41,21 @@ HEADERS = {
 
 CREATE = {
     "A title is enough": {"title": "Buy milk"},
-    "Everything": {"key": TASK["key"], "title": "Buy milk", "description": "Two litres", "completed": False},
+    "Everything": {
+        "key": TASK["key"],
+        "title": "Buy milk",
+        "description": "Two litres",
+        "completed": False,
+        "due": "2026-12-01T17:00",
+        "priority": 2,
+        "tags": ["home", "shop"],
+    },
 }
 UPDATE = {
     "Rename": {"title": "Buy oat milk"},
     "Complete": {"completed": True},
     "Clear the description": {"description": None},
+    "Due on a day, whenever then": {"due": "2026-12-01"},
 }
 CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": 1768584600654, "has_more": False}
 BATCH = {
@@ -54,7 +74,7 @@ BATCH = {
 }
 BATCH_RESULTS = {
     "results": [
-        {"status": 201, "task": {**TASK, "description": None}},
+        {"status": 201, "task": {**TASK, **PLAIN}},
         {"status": 412, "task": {**TASK, "id": 17, "key": "17"}, "detail": "Task with key 17 has changed"},
         {"status": 204, "task": None},
     ]
@@ -94,6 +114,8 @@ INVALID_CREATE = {
     "Several at once": _invalid(
         ("body.title", "string_too_short", "String should have at least 1 character"),
         ("body.completed", "bool_type", "Input should be a valid boolean"),
+        ("body.due", "date_parsing", "Input should be a real date (YYYY-MM-DD), or date and time (…THH:MM)"),
+        ("body.tags.1", "string_too_long", "String should have at most 50 characters"),
     ),
 }
 INVALID_UPDATE = {

@@ -2,17 +2,34 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, String, func, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    FetchedValue,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from todo_api.auth.user_id import MAX_LENGTH as USER_ID_LENGTH
 from todo_api.platform.db.engine import Base
-from todo_api.platform.db.types import UTCDateTime
+from todo_api.platform.db.types import TextList, UTCDateTime
 
 KEY_LENGTH = 64
 TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 1000
+MAX_PRIORITY = 3
+TAG_LENGTH = 50
+MAX_TAGS = 20
 MAX_ID = 2**63 - 1
+# Stands for no `due` in that order: after every date.
+NO_DUE = "~"
 # The order of a list, which is read backwards: newest first.
 ORDER = ("user_id", "created_at", "id")
 
@@ -30,6 +47,12 @@ class Task(Base):
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     description: Mapped[str | None] = mapped_column(String(DESCRIPTION_LENGTH))
     completed: Mapped[bool] = mapped_column(Boolean)
+    # A date, or a date and time of the user's own clock, as text: in the order of time as it stands.
+    due: Mapped[str | None] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    tags: Mapped[list[str]] = mapped_column(TextList(TAG_LENGTH), server_default=FetchedValue())
+    # Null also for what an earlier version completed: then it is the time of the last change.
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # Triggers see to it (see the migration); a task from before there were any has its id for a revision.
@@ -52,8 +75,13 @@ class Task(Base):
             postgresql_where=text("key IS NOT NULL"),
             sqlite_where=text("key IS NOT NULL"),
         ),
+        # The other orders of a list.
+        Index("ix_tasks_due", "user_id", func.coalesce(due, text(f"'{NO_DUE}'")), "id"),
+        Index("ix_tasks_priority", "user_id", "priority", "id"),
+        Index("ix_tasks_updated", "user_id", "updated_at", "id"),
         # The feed of changes.
         Index("ix_tasks_revision", "user_id", func.coalesce(revision, id)),
+        CheckConstraint(f"priority BETWEEN 0 AND {MAX_PRIORITY}", name="tasks_priority_range"),
         # Without it SQLite gives the id of a deleted last row again.
         {"sqlite_autoincrement": True},
     )

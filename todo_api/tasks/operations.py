@@ -40,7 +40,8 @@ class Operation:
         self.key: str = loaded.get("key", "")
         self.task_id = parse_integer(self.key) if self.key.isdecimal() else None
         self.if_match: int | None = loaded.get("if_match")
-        self.base = base if isinstance(base := loaded.get("base"), dict) else {}
+        base = loaded.get("base")
+        self.base = {name: _once(value) for name, value in base.items()} if isinstance(base, dict) else {}
 
     @property
     def may_exist(self) -> bool:
@@ -61,6 +62,12 @@ class Operation:
             return True
         based = [name for name in fields if name in self.base and name in WRITABLE]
         return any(not is_same(self.base[name], task[name]) for name in based)
+
+
+def _once(value: Any) -> Any:
+    """A list without repeats, as tags are stored."""
+    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return list(dict.fromkeys(value)) if is_list else value
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -24,7 +24,10 @@ def tasks_json(user_id: str, rows: Sequence[Row]) -> bytes:
 
 def task_dict(user_id: str, row: Row) -> dict[str, Any]:
     """A row (`store.COLUMNS`) as `TaskSchema` dumps it. Spelt out: going through names takes twice the time."""
-    task_id, key, title, description, completed, created_at, updated_at, revision = row
+    task_id, key, title, description, completed, due, priority, tags, completed_at, *times, revision = row
+    created_at, updated_at = times
+    # What an earlier version completed has no time of its own.
+    done_at = (completed_at or updated_at) if completed else None
     return {
         "id": task_id,
         "key": key or str(task_id),
@@ -32,6 +35,10 @@ def task_dict(user_id: str, row: Row) -> dict[str, Any]:
         "title": title,
         "description": description,
         "completed": completed,
+        "due": due,
+        "priority": priority,
+        "tags": tags,
+        "completed_at": done_at if done_at is None or done_at.microsecond else _whole_second(done_at),
         "created_at": created_at if created_at.microsecond else _whole_second(created_at),
         "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),
         "revision": revision or task_id,

@@ -1,52 +1,43 @@
 """What comes in and what goes out: marshmallow schemas that load input and document both."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields, post_load
 
 from todo_api.auth import user_id as user_ids
-from todo_api.platform.db.types import EPOCH, MICROSECOND
-from todo_api.platform.web.fields import STORABLE_PATTERN, Flag, IntegerText, Length, Range, Text, Timestamp, invalid
+from todo_api.platform.web.fields import (
+    STORABLE_PATTERN,
+    WALL_TIME_PATTERN,
+    Flag,
+    Integer,
+    IntegerText,
+    Items,
+    Length,
+    Range,
+    Text,
+    Timestamp,
+    WallTime,
+    invalid,
+)
 from todo_api.tasks import examples
-from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_ID, TITLE_LENGTH
-from todo_api.tasks.store import Position
+from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, MAX_TAGS, TAG_LENGTH, TITLE_LENGTH
 
 PAGE_LIMIT = 1000
-STATUSES = {"all": None, "pending": False, "completed": True}
 KEY_CHARACTERS = re.compile("[A-Za-z0-9._~-]+")
 # Revisions are numbers in JavaScript as well.
 MAX_REVISION = 2**53 - 1
-CURSOR_PATTERN = "^-?[0-9]{1,18}_[0-9]{1,19}$"
 
 
-class Status(fields.String):
-    """Which tasks to list: None for all, else whether completed."""
+class Tags(Items):
+    """Strings, each once: of repeated ones the first stays."""
+
+    def __init__(self, **options: Any) -> None:
+        tag = Text(validate=Length(1, TAG_LENGTH), metadata={"pattern": STORABLE_PATTERN})
+        super().__init__(tag, max_items=MAX_TAGS, **options)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if value not in STATUSES:
-            raise invalid("string_pattern_mismatch", "'all', 'pending' or 'completed'")
-        return STATUSES[value]
-
-
-class Cursor(fields.Field[Position]):
-    """A position in a list: microseconds since 1970 and an id. One past an end means that end."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Position:
-        if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
-            raise invalid("string_pattern_mismatch", f"a cursor from a Link header ({CURSOR_PATTERN})")
-        microseconds, task_id = map(int, value.split("_"))
-        try:
-            created_at = EPOCH + timedelta(microseconds=microseconds)
-        except OverflowError:
-            created_at = datetime.max.replace(tzinfo=UTC) if microseconds > 0 else datetime.min.replace(tzinfo=UTC)
-        return Position(created_at, min(task_id, MAX_ID))
-
-
-def cursor(position: Position) -> str:
-    """A position as `Cursor` reads it."""
-    return f"{(position.created_at - EPOCH) // MICROSECOND}_{position.id}"
+        return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
 class TaskPath(Schema):
@@ -57,31 +48,6 @@ class TaskPath(Schema):
             "format": "int64",
             "minimum": 1,
             "examples": [1],
-        },
-    )
-
-
-class ListQuery(Schema):
-    completed = Status(
-        data_key="status",
-        load_default=None,
-        allow_none=False,
-        metadata={"description": "Which tasks to list.", "enum": list(STATUSES), "default": "all"},
-    )
-    limit = IntegerText(
-        load_default=PAGE_LIMIT,
-        validate=Range(1, PAGE_LIMIT),
-        metadata={"description": "How many tasks a page holds at most.", "default": PAGE_LIMIT},
-    )
-    after = Cursor(
-        data_key="cursor",
-        load_default=None,
-        allow_none=False,
-        metadata={
-            "type": "string",
-            "description": "Where the page begins, from the `Link` header of the one before; unset: at the newest.",
-            "pattern": CURSOR_PATTERN,
-            "examples": ["1768557600123456_41"],
         },
     )
 
@@ -97,6 +63,13 @@ _description = {
     "pattern": STORABLE_PATTERN,
 }
 _completed = {"description": "Whether it is done."}
+_due = {
+    "description": "When it is due: a date, or a date and time on the user's own clock, without a zone; `null`: never.",
+    "examples": ["2026-12-01T17:00", "2026-12-01"],
+    "pattern": f"^{WALL_TIME_PATTERN}$",
+}
+_priority = {"description": "0: none, 1: low, 2: medium, 3: high."}
+_tags = {"description": "What to find it by, in the order sent, each once.", "examples": [["home"]]}
 
 
 class Key(Text):
@@ -130,6 +103,9 @@ class TaskCreate(Schema):
         metadata={**_description, "description": "More about it; `null`, or nothing sent, for nothing."},
     )
     completed = Flag(load_default=False, metadata={"description": "Whether it is done; not, when nothing is sent."})
+    due = WallTime(load_default=None, allow_none=True, metadata=_due)
+    priority = Integer(load_default=0, validate=Range(0, MAX_PRIORITY), metadata=_priority)
+    tags = Tags(load_default=[], metadata=_tags)
 
     @post_load
     def leave_out_ids(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -149,6 +125,9 @@ class TaskUpdate(Schema):
     title = Text(validate=Length(1, TITLE_LENGTH), metadata=_title)
     description = Text(allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description)
     completed = Flag(metadata=_completed)
+    due = WallTime(allow_none=True, metadata=_due)
+    priority = Integer(validate=Range(0, MAX_PRIORITY), metadata=_priority)
+    tags = Tags(metadata=_tags)
 
 
 def time_metadata(description: str, example: object) -> dict[str, Any]:
@@ -188,6 +167,14 @@ class TaskSchema(Schema):
         required=True, allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description
     )
     completed = fields.Boolean(required=True, metadata=_completed)
+    due = fields.String(required=True, allow_none=True, metadata=_due)
+    priority = fields.Integer(required=True, validate=Range(0, MAX_PRIORITY), metadata=_priority)
+    tags = Tags(required=True, metadata=_tags)
+    completed_at = Timestamp(
+        required=True,
+        allow_none=True,
+        metadata=time_metadata("When it was completed; `null` while it is not.", examples.UPDATED_AT),
+    )
     created_at = Timestamp(required=True, metadata=time_metadata("When it was created.", examples.CREATED_AT))
     updated_at = Timestamp(
         required=True,

@@ -8,14 +8,13 @@ same round trip: so what it decides on is not changed meanwhile, and writes cann
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Executable,
     Insert,
-    Select,
     Update,
     bindparam,
     case,
@@ -24,9 +23,9 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    null,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -43,7 +42,7 @@ from todo_api.tasks.waiting import watch
 # What rows hold, in this order: everything but `user_id`, which the caller already knows.
 COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
 NAMES = [column.name for column in COLUMNS]
-_ID, _CREATED_AT, _REVISION = NAMES.index("id"), NAMES.index("created_at"), NAMES.index("revision")
+_ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 # A task from before revisions has its id for one.
 REVISION = func.coalesce(Task.revision, Task.id)
 
@@ -59,21 +58,13 @@ _get_tombstone = (
     .order_by(Tombstone.revision.desc())
     .limit(1)
 )
+_now = bindparam("now", type_=UTCDateTime)
+# Strictly forward, also where this clock is behind the one that wrote last.
+_later = case((Task.updated_at < _now, _now), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
 LOCK = text("SELECT 1 FROM task_counters WHERE user_id = :owner FOR UPDATE")
 # For what may be a user's first task: a row that is not there cannot be locked.
 MAKE_COUNTER = text("INSERT INTO task_counters (user_id, revision) VALUES (:owner, 0) ON CONFLICT DO NOTHING")
 _LOCK_NEW = text(f"{MAKE_COUNTER.text}; {LOCK.text}")
-
-
-class Position(NamedTuple):
-    """A place in a list's order, which is newest first."""
-
-    created_at: datetime
-    id: int
-
-
-def position_of(row: Row) -> Position:
-    return Position(row[_CREATED_AT].replace(tzinfo=UTC), row[_ID])
 
 
 def id_of(row: Row) -> int:
@@ -135,19 +126,23 @@ def _matching(conditional: bool) -> list[ColumnElement[bool]]:
     return [any_of(REVISION, "revisions")] if conditional else []
 
 
-@cache
-def _update(names: frozenset[str], conditional: bool) -> Update:
-    """Sets only the fields named, so that writers of different fields never overwrite each other."""
-    now = bindparam("now", type_=UTCDateTime)
-    # Strictly forward, also where this clock is behind the one that wrote last.
-    forward = case((Task.updated_at < now, now), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
-    values = {"updated_at": forward, "revision": _next_revision(), **_new(names)}
+def _change(values: Mapping[str, Any], conditional: bool) -> Update:
+    """Sets only the fields given, so that writers of different fields never overwrite each other."""
+    values = {"updated_at": _later, "revision": _next_revision(), **values}
+    if "completed" in values:
+        completed = values["completed"]
+        values["completed_at"] = case((~completed, null()), (Task.completed, Task.completed_at), else_=_later)
     return update(Task).where(*_this, *_matching(conditional)).values(values).returning(*COLUMNS)
 
 
 @cache
+def _update(names: frozenset[str], conditional: bool) -> Update:
+    return _change(_new(names), conditional)
+
+
+@cache
 def _toggle(conditional: bool) -> Update:
-    return _update(frozenset(), conditional).values(completed=~Task.completed)
+    return _change({"completed": ~Task.completed}, conditional)
 
 
 @cache
@@ -155,28 +150,15 @@ def _delete(conditional: bool) -> Executable:
     return delete(Task).where(*_this, *_matching(conditional)).returning(Task.id)
 
 
-@cache
-def _list(completed: bool | None, has_position: bool) -> Select[*tuple[Any, ...]]:
-    statement = select(*COLUMNS).where(_mine)
-    if completed is not None:
-        # Not as a parameter: SQLite has to see which partial index fits.
-        statement = statement.where(Task.completed if completed else ~Task.completed)
-    if has_position:
-        position = tuple_(bindparam("created_at", type_=UTCDateTime), bindparam("id", type_=Task.id.type))
-        statement = statement.where(tuple_(Task.created_at, Task.id) < position)
-    return statement.order_by(Task.created_at.desc(), Task.id.desc()).limit(bindparam("count"))
-
-
-def list_tasks(user_id: str, completed: bool | None, after: Position | None, count: int) -> list[Row]:
-    """At most `count` tasks of the user, newest first, from behind the position `after` on."""
-    position = after._asdict() if after else {}
-    return run(_list(completed, after is not None), owner=user_id, count=count, **position)
+def completion(fields: Mapping[str, Any], at: datetime) -> dict[str, datetime | None]:
+    """When a task was completed whose `completed` becomes what `fields` says, if anything."""
+    return {"completed_at": at if fields["completed"] else None} if "completed" in fields else {}
 
 
 def create_task(user_id: str, fields: Mapping[str, Any]) -> Row | None:
     """The new task; None where its `key` is taken, by a task or a tombstone."""
     at = now()
-    values = {"created_at": at, "updated_at": at, **fields}
+    values = {"created_at": at, "updated_at": at, **completion(fields, at), **fields}
     lock = _LOCK_NEW if "key" in fields else None  # a new row is locked after the counter anyway
     return _write(_insert(frozenset(values)), lock, user_id, **_values(values))
 

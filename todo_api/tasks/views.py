@@ -15,9 +15,13 @@ from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content, page_of
 from todo_api.tasks import examples, store
 from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
+from todo_api.tasks.list_schemas import ListQuery, cursor
+from todo_api.tasks.listing import FILTERS, ORDERS, list_rows
 from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
-from todo_api.tasks.schemas import ListQuery, TaskCreate, TaskPath, TaskSchema, TaskUpdate, cursor
+from todo_api.tasks.schemas import TaskCreate, TaskPath, TaskSchema, TaskUpdate
 
+# What the link to the next page repeats.
+REPEATED = ["status", "limit", "priority", "due_from", "due_to", "sort"]
 OWN = "open to that user's tokens alone."
 blp = UserBlueprint("tasks", __name__, path="tasks", description=f"The tasks of one user, {OWN}")
 
@@ -39,16 +43,18 @@ blp.record_once(lambda state: state.app.url_map.converters.update(task=TaskConve
 def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     """List tasks, newest first
 
-    All of the user's tasks, or the `pending` or `completed` ones. When there are more than `limit`, a `Link` header
-    leads to the next page: follow it until an answer has none. Unknown parameters are ignored, and of one that is sent
-    twice the last counts.
+    All of the user's tasks, or those that every filter lets through, in the order of `sort`. When there are more than
+    `limit`, a `Link` header leads to the next page: follow it until an answer has none. Unknown parameters are ignored,
+    and of one that is sent twice the last counts, but for `tag`: all of them count.
     """
-    rows = store.list_tasks(user_id, query["completed"], query["after"], query["limit"] + 1)
-    page, has_more = page_of(rows, query["limit"])
+    filters = {name: query[name] for name in FILTERS if query[name] not in (None, [])}
+    sort, limit = query["sort"], query["limit"]
+    rows = list_rows(user_id, query["completed"], filters, sort, query["after"], limit + 1)
+    page, has_more = page_of(rows, limit)
     response = json_response(tasks_json(user_id, page))
     if has_more:
-        position = cursor(store.position_of(page[-1]))
-        response.headers[LINK] = link_to_next(path_of(user_id), ["status", "limit"], cursor=position)
+        position = cursor(ORDERS[sort].position_of(page[-1]))
+        response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=position)
     return response
 
 

@@ -45,6 +45,29 @@ def _in_array(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
     return f"{compared} = ANY({values})"
 
 
+class contains_all(ColumnElement[bool]):
+    """Whether a TextList has all the strings in a parameter."""
+
+    inherit_cache = True
+
+    def __init__(self, strings: Any, parameter: str) -> None:
+        self.strings = strings
+        self.values = bindparam(parameter, type_=strings.type)
+
+
+@compiles(contains_all)
+def _all_in_json(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
+    strings, values = compiler.process(element.strings, **options), compiler.process(element.values, **options)
+    found = f"SELECT 1 FROM json_each({strings}) AS string WHERE string.value = wanted.value"
+    return f"NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS ({found}))"
+
+
+@compiles(contains_all, "postgresql")
+def _all_in_array(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
+    strings, values = compiler.process(element.strings, **options), compiler.process(element.values, **options)
+    return f"{strings} @> {values}"
+
+
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> FromClause:
     """The rows of a parameter, which `as_parameter` makes, as something to select from. `dialect` is its name."""
     given = bindparam(parameter, type_=Text)

@@ -1,9 +1,10 @@
-"""Points in time that are the same on SQLite and PostgreSQL."""
+"""Types whose values are the same on SQLite and PostgreSQL: points in time, lists of strings."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, func, literal_column
+import orjson
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, DateTime, Dialect, String, Text, func, literal_column
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,3 +35,24 @@ class _InstantInUTC(TypeDecorator[datetime]):
 # Aware when bound, naive in UTC when read; on SQLite whole microseconds since 1970. A timedelta can be bound as well:
 # `updated_at + MICROSECOND` is one expression on both databases.
 UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
+
+
+class TextList(TypeDecorator[list[str]]):
+    """A list of strings: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = ARRAY
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        """`length` is that of an element at most."""
+        super().__init__(String(length))
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        # psycopg2 makes lists by itself.
+        return orjson.loads if dialect.name == "sqlite" else None

@@ -30,6 +30,7 @@ MESSAGES = {
     "int_type": "Input should be a valid integer",
     "list_type": "Input should be a valid list",
     "too_long": "List should have at most {} items after validation, not {}",
+    "date_parsing": "Input should be {}",
     "literal_error": "Input should be {}",
     "greater_than_equal": "Input should be greater than or equal to {}",
     "less_than_equal": "Input should be less than or equal to {}",

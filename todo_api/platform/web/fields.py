@@ -1,6 +1,7 @@
 """Marshmallow fields and validators whose faults are in the error vocabulary."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -11,6 +12,8 @@ from todo_api.platform.web.errors import problem
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # The same for the document: no pattern can name lone surrogates, which UTF-8 cannot carry anyway.
 STORABLE_PATTERN = r"^[^\u0000]*$"
+DATE_PATTERN = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+WALL_TIME_PATTERN = f"{DATE_PATTERN}(T([01][0-9]|2[0-3]):[0-5][0-9])?"
 # More digits than any 64-bit number has.
 MAX_DIGITS = 20
 
@@ -91,6 +94,26 @@ class Integer(fields.Integer):
         return int(value)
 
 
+class WallTime(Text):
+    """A real date `YYYY-MM-DD`, or also a date and time `YYYY-MM-DDTHH:MM` on the user's own clock, kept as text."""
+
+    def __init__(self, *, date_only: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._pattern = DATE_PATTERN if date_only else WALL_TIME_PATTERN
+        self._form = "a real date (YYYY-MM-DD)" if date_only else "a real date (YYYY-MM-DD), or date and time (…THH:MM)"
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise invalid("string_type")
+        try:
+            if re.fullmatch(self._pattern, value):
+                datetime.fromisoformat(value)
+                return value
+        except ValueError:
+            pass
+        raise invalid("date_parsing", self._form)
+
+
 class Choice(fields.String):
     """One of a few strings; anything else, of whatever type, is a `literal_error`."""
 
@@ -158,5 +181,5 @@ class IntegerText(fields.Integer):
 class Timestamp(fields.AwareDateTime):
     """RFC 3339 in UTC, always with six digits of microseconds. Takes a naive time in UTC, as rows have it."""
 
-    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str:
-        return f"{value.isoformat(timespec='microseconds')}Z"
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return value and f"{value.isoformat(timespec='microseconds')}Z"

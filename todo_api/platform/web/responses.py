@@ -34,10 +34,12 @@ def page_of(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
     return rows[:limit], len(rows) > limit
 
 
-def link_to_next(path: str, repeated: Sequence[str], **position: object) -> str:
+def link_to_next(path: str, repeated: Sequence[str], lists: Sequence[str] = (), **position: object) -> str:
     """The value of `Link` (RFC 8288), relative to the server, so that no `Host` counts.
 
-    Those of the current query's parameters that are `repeated` stay as they were sent, the last of duplicates.
+    Those of the current query's parameters that are `repeated` stay as they were sent: of duplicates the last, all of
+    those that are `lists`.
     """
-    query = {name: request.args.getlist(name)[-1] for name in repeated if name in request.args}
-    return f'<{path}?{urlencode({**query, **position})}>; rel="next"'
+    sent = {name: request.args.getlist(name) for name in (*repeated, *lists) if name in request.args}
+    query = {name: values if name in lists else values[-1:] for name, values in sent.items()}
+    return f'<{path}?{urlencode({**query, **position}, doseq=True)}>; rel="next"'

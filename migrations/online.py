@@ -1,0 +1,46 @@
+"""Steps of a migration on PostgreSQL that let others read and write meanwhile."""
+
+import time
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.exc import OperationalError
+
+# A lock on the table is waited for so long, and then not before others had their turn.
+LOCK_SECONDS, PAUSE_SECONDS, TRIES = 1, 0.5, 120
+
+
+def patiently(statement: str) -> None:
+    """Run what needs a lock on the table, without making others queue behind it for long."""
+    for _ in range(TRIES):
+        try:
+            op.get_bind().exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            op.get_bind().exec_driver_sql(statement)
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) != "55P03":  # lock_not_available
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            op.get_bind().exec_driver_sql("RESET lock_timeout")
+            return
+    raise TimeoutError(f"the table was in use for too long: {statement}")
+
+
+def add_check(name: str, condition: str) -> None:
+    """A CHECK on `tasks`, which reads the rows that exist without keeping others from writing."""
+    patiently(f"ALTER TABLE tasks DROP CONSTRAINT IF EXISTS {name}")
+    patiently(f"ALTER TABLE tasks ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
+    patiently(f"ALTER TABLE tasks VALIDATE CONSTRAINT {name}")
+
+
+def make_index(unique: str, name: str, on: str) -> None:
+    """An index on `tasks`. On a partitioned table PostgreSQL makes none concurrently: writers wait."""
+    partitioned = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'tasks'::regclass"
+    if op.get_bind().execute(sa.text(partitioned)).scalar():
+        op.execute(f"CREATE {unique} INDEX IF NOT EXISTS {name} ON tasks {on}")
+        return
+    # One that was not finished is invalid, and IF NOT EXISTS would take it for done.
+    invalid = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
+    if op.get_bind().execute(sa.text(invalid), {"name": name}).scalar():
+        op.execute(f"DROP INDEX CONCURRENTLY {name}")
+    op.execute(f"CREATE {unique} INDEX CONCURRENTLY IF NOT EXISTS {name} ON tasks {on}")

@@ -1,0 +1,183 @@
+"""Filters and orders of a list, also together and over many pages."""
+
+import random
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.support.errors import assert_invalid
+
+TASKS = "/api/alice/tasks"
+Task = dict[str, Any]
+
+ORDERS: dict[str, Any] = {
+    "-created": (lambda task: (task["created_at"], task["id"]), True),
+    "created": (lambda task: (task["created_at"], task["id"]), False),
+    "due": (lambda task: (task["due"] or "~", task["id"]), False),
+    "-priority": (lambda task: (task["priority"], task["id"]), True),
+    "-updated": (lambda task: (task["updated_at"], task["id"]), True),
+}
+
+
+@pytest.fixture
+def tasks(alice: FlaskClient, bob: FlaskClient) -> list[Task]:
+    """Forty tasks of alice's; what bob has is the same, and in no list of hers."""
+    chance = random.Random(1)
+    dues = [
+        None,
+        None,
+        "2026-12-01",
+        "2026-12-01T00:00",
+        "2026-12-01T17:00",
+        "2026-12-02",
+        "0001-01-01",
+        "9999-12-31T23:59",
+    ]
+    operations = [
+        {
+            "op": "put",
+            "key": f"k{number}",
+            "data": {
+                "title": "x",
+                "completed": chance.random() < 0.4,
+                "due": chance.choice(dues),
+                "priority": chance.randrange(4),
+                "tags": chance.sample(["home", "shop", "b,c", '"', "{}", "é"], chance.randrange(4)),
+            },
+        }
+        for number in range(40)
+    ]
+    for client, name in ((alice, "alice"), (bob, "bob")):
+        assert client.post(f"/api/{name}/tasks/batch", json={"operations": operations}).status_code == 200
+    for number in chance.sample(range(1, 41), 10):
+        alice.put(f"{TASKS}/{number}", json={"title": "y"})
+    return alice.get(TASKS).json
+
+
+def pages(client: FlaskClient, query: str) -> list[Task]:
+    """All pages; each as full as it may be, the last one without a link."""
+    found: list[Task] = []
+    path = f"{TASKS}?{query}"
+    for _ in range(100):
+        response = client.get(path)
+        assert response.status_code == 200, response.text
+        found += response.json
+        if "Link" not in response.headers:
+            return found
+        path = response.headers["Link"].removeprefix("<").removesuffix('>; rel="next"')
+    pytest.fail("the pages do not end")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 1000])
+@pytest.mark.parametrize("sort", ORDERS)
+def test_each_order_is_kept_over_all_pages(alice: FlaskClient, tasks: list[Task], sort: str, limit: int) -> None:
+    by, reverse = ORDERS[sort]
+    for status, wanted in (("all", {True, False}), ("completed", {True}), ("pending", {False})):
+        expected = sorted((task for task in tasks if task["completed"] in wanted), key=by, reverse=reverse)
+        assert pages(alice, f"sort={sort}&status={status}&limit={limit}") == expected
+
+
+def test_filters_hold_together(alice: FlaskClient, tasks: list[Task]) -> None:
+    chance = random.Random(2)
+    filters: dict[str, Any] = {
+        "tag=home": lambda task: "home" in task["tags"],
+        "tag=b%2Cc": lambda task: "b,c" in task["tags"],
+        f"tag={quote('é')}&tag=%22": lambda task: {"é", '"'} <= set(task["tags"]),
+        "priority=0": lambda task: task["priority"] == 0,
+        "priority=3": lambda task: task["priority"] == 3,
+        "due_from=2026-12-01": lambda task: (task["due"] or "") >= "2026-12-01",
+        "due_to=2026-12-01": lambda task: task["due"] and task["due"][:10] <= "2026-12-01",
+        "due_from=0001-01-01&due_to=9999-12-31": lambda task: task["due"] is not None,
+        "status=completed": lambda task: task["completed"],
+    }
+    for _ in range(60):
+        chosen = chance.sample(list(filters), chance.randrange(1, 4))
+        if sum(name.startswith("priority") for name in chosen) > 1 or sum("due_" in name for name in chosen) > 1:
+            continue
+        sort = chance.choice(list(ORDERS))
+        by, reverse = ORDERS[sort]
+        expected = [task for task in tasks if all(filters[name](task) for name in chosen)]
+        query = "&".join([*chosen, f"sort={sort}", f"limit={chance.randrange(1, 6)}"])
+        assert pages(alice, query) == sorted(expected, key=by, reverse=reverse), query
+
+
+def test_a_due_to_holds_what_is_due_at_any_time_of_that_day(alice: FlaskClient) -> None:
+    for due in ("2026-11-30T23:59", "2026-12-01", "2026-12-01T00:00", "2026-12-01T23:59", "2026-12-02", None):
+        alice.post(TASKS, json={"title": "x", "due": due})
+    assert [task["id"] for task in alice.get(f"{TASKS}?due_from=2026-12-01&due_to=2026-12-01&sort=due").json] == [
+        2,
+        3,
+        4,
+    ]
+    assert [task["id"] for task in alice.get(f"{TASKS}?sort=due").json] == [1, 2, 3, 4, 5, 6]
+    assert alice.get(f"{TASKS}?due_from=2026-12-02&due_to=2026-12-01").json == []
+
+
+def test_the_link_repeats_every_filter_and_the_order(alice: FlaskClient) -> None:
+    for _ in range(3):
+        alice.post(TASKS, json={"title": "x", "due": "2026-12-01T17:00", "priority": 1, "tags": ["a b", "é"]})
+    query = "limit=1&sort=due&tag=a%20b&tag=%C3%A9&status=pending&priority=1&due_from=2026-01-01&due_to=2026-12-31&x=y"
+    assert alice.get(f"{TASKS}?{query}").headers["Link"] == (
+        f"<{TASKS}?status=pending&limit=1&priority=1&due_from=2026-01-01&due_to=2026-12-31&sort=due&tag=a+b&tag=%C3%A9"
+        '&cursor=1066268971_1>; rel="next"'
+    )
+    assert len(pages(alice, query)) == 3
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+@pytest.mark.parametrize("number", ["0", "-1", "1", "-" + "9" * 18, "9" * 18, "5262668639", "5262668640", "1441"])
+def test_every_cursor_is_a_position_in_every_order(
+    alice: FlaskClient, tasks: list[Task], sort: str, number: str
+) -> None:
+    found = [alice.get(f"{TASKS}?sort={sort}&cursor={number}_{task_id}") for task_id in ("0", "5", "9" * 19)]
+    assert {response.status_code for response in found} == {200}
+    lengths = [len(response.json) for response in found]
+    assert lengths in (sorted(lengths), sorted(lengths)[::-1])
+
+
+def test_past_an_end_means_that_end(alice: FlaskClient, tasks: list[Task]) -> None:
+    for sort, start, end in (("due", "-1_1", "9" * 18 + "_" + "9" * 19), ("-priority", "9_9", "-1_1")):
+        assert len(alice.get(f"{TASKS}?sort={sort}&cursor={start}").json) == 40
+        assert alice.get(f"{TASKS}?sort={sort}&cursor={end}").json == []
+    without_due = [task["id"] for task in alice.get(f"{TASKS}?sort=due&cursor=9999999999_0").json]
+    assert without_due == sorted(task["id"] for task in tasks if task["due"] is None)
+
+
+@pytest.mark.parametrize(
+    ("query", "problems"),
+    [
+        ("sort=", [("query.sort", "string_pattern_mismatch")]),
+        ("sort=priority", [("query.sort", "string_pattern_mismatch")]),
+        ("sort=-due", [("query.sort", "string_pattern_mismatch")]),
+        ("tag=", [("query.tag.0", "string_too_short")]),
+        ("tag=a&tag=" + "x" * 51, [("query.tag.1", "string_too_long")]),
+        ("tag=%00", [("query.tag.0", "string_unicode")]),
+        ("&".join(["tag=a"] * 21), [("query.tag", "too_long")]),
+        ("priority=4", [("query.priority", "less_than_equal")]),
+        ("priority=-1", [("query.priority", "greater_than_equal")]),
+        ("priority=high", [("query.priority", "int_parsing")]),
+        ("priority=", [("query.priority", "int_parsing")]),
+        ("due_from=2026-12-01T17:00", [("query.due_from", "date_parsing")]),
+        ("due_to=2026-02-30", [("query.due_to", "date_parsing")]),
+        ("due_to=", [("query.due_to", "date_parsing")]),
+        (
+            "limit=0&tag=&due_from=x&sort=x",
+            [
+                ("query.limit", "greater_than_equal"),
+                ("query.tag.0", "string_too_short"),
+                ("query.due_from", "date_parsing"),
+                ("query.sort", "string_pattern_mismatch"),
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_said(alice: FlaskClient, query: str, problems: list[tuple[str, str]]) -> None:
+    assert_invalid(alice.get(f"{TASKS}?{query}"), *problems)
+
+
+def test_of_a_filter_sent_twice_the_last_counts_and_of_tags_all(alice: FlaskClient, tasks: list[Task]) -> None:
+    assert alice.get(f"{TASKS}?priority=0&priority=3").json == alice.get(f"{TASKS}?priority=3").json
+    both = [task for task in tasks if {"home", "shop"} <= set(task["tags"])]
+    assert alice.get(f"{TASKS}?tag=home&tag=shop&tag=home").json == both != []
