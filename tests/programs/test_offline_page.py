@@ -110,3 +110,14 @@ def test_tasks_of_an_offline_page_outlive_a_reload_and_appear_in_another_browser
         for title in ("Online", "Offline", "After a reload", "Elsewhere"):
             expect(page.get_by_text(title, exact=True)).to_be_visible(timeout=15_000)
         expect(page.locator("li")).to_have_count(4)
+
+
+def test_the_readme_shows_the_code_that_runs_here() -> None:
+    assert (ADAPTERS / "page/tasks.js").read_text() in (ADAPTERS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS.glob("*.js")), ids=lambda adapter: adapter.stem)
+def test_an_adapter_has_at_most_forty_lines_and_what_they_share_sixty(adapter: Path) -> None:
+    lines = adapter.read_text().splitlines()
+    assert len(lines) <= (60 if adapter.name == "todo-api.js" else 40)
+    assert max(map(len, lines)) <= 120

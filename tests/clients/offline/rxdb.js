@@ -26,8 +26,8 @@ export function replicateTasks(collection, api, options) {
     const tasks = await api.push(rows.map(toEdit));
     return rows.flatMap(({ newDocumentState: { key, _deleted, ...data }, assumedMasterState: base }, index) => {
       sent.delete(key);
-      if (_deleted ? tasks[index].deleted : !tasks[index].deleted && !edited(tasks[index], data).length) return [];
-      if (edited(tasks[index], base).length) answered.set(key, { base, data });
+      if (_deleted ? tasks[index].deleted : !tasks[index].deleted && !edited(data, tasks[index]).length) return [];
+      if (!base || edited(base, tasks[index]).length) answered.set(key, { base, data });
       return [toDocument(tasks[index])]; // as a conflict, which RxDB settles by taking it over
     });
   }

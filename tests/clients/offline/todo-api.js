@@ -1,7 +1,7 @@
-export const FIELDS = ["title", "description", "completed"]; // what a client writes: a new field is named here
+export const FIELDS = ["title", "description", "completed", "due", "priority", "tags"]; // what a client writes
 export const pick = (task, of = FIELDS) => Object.fromEntries(Object.entries(task).filter(([n]) => of.includes(n)));
 const text = (value) => JSON.stringify(value ?? null);
-export const edited = (task, base = {}) => FIELDS.filter((name) => text(task[name]) !== text(base[name]));
+export const edited = (task, base = {}) => Object.keys(pick(task)).filter((n) => text(task[n]) !== text(base[n]));
 // An edit makes `data` of `base`; without `base` it creates a task, without `data` it deletes one. Each field is an
 // operation by itself, so that a conflict in one refuses no other.
 function toOperations({ key, data, base }) {

@@ -1,9 +1,8 @@
 // First syncs, and clients that were away for longer than tombstones are kept.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, purge, User, waitUntil } from "./world.mjs";
+import { NEW, newKey, purge, User, waitUntil } from "./world.mjs";
 
-const NEW = { title: "a", description: null, completed: false };
 
 async function untilEqual(user, client) {
   await waitUntil(async () => JSON.stringify(await client.list()) === JSON.stringify(await user.list()));

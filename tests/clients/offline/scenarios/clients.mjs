@@ -27,6 +27,9 @@ async function rxdb(user, options) {
     title: { type: "string" },
     description: { type: ["string", "null"] },
     completed: { type: "boolean" },
+    due: { type: ["string", "null"] },
+    priority: { type: "integer" },
+    tags: { type: "array", items: { type: "string" } },
     revision: { type: "integer" },
   };
   const schema = { version: 0, primaryKey: "key", type: "object", properties, required: ["key"] };
@@ -69,6 +72,9 @@ async function watermelondb(user, { storage = new Map(), ...options } = {}) {
     text("title"),
     { ...text("description"), isOptional: true },
     { name: "completed", type: "boolean" },
+    { ...text("due"), isOptional: true },
+    { name: "priority", type: "number" },
+    text("tags"), // a list, as JSON
     { ...text("base"), isOptional: true },
   ];
   const schema = appSchema({ version: 1, tables: [tableSchema({ name: "tasks", columns })] });
@@ -81,7 +87,9 @@ async function watermelondb(user, { storage = new Map(), ...options } = {}) {
   let stop; // where it is live
   const sync = tasksSync(database, api, { onConflict: (local, remote) => conflicts.push({ local, remote }) });
   const find = async (key) => (await tasks.query().fetch()).find((task) => task.id === key);
-  const write = (record, fields) => Object.entries(fields).forEach(([name, value]) => record._setRaw(name, value));
+  const toColumn = (value) => (Array.isArray(value) ? JSON.stringify(value) : value);
+  const write = (record, fields) =>
+    Object.entries(fields).forEach(([name, value]) => record._setRaw(name, toColumn(value)));
   return {
     api,
     conflicts,
@@ -97,7 +105,7 @@ async function watermelondb(user, { storage = new Map(), ...options } = {}) {
       if (stop) sync().catch(() => {});
     },
     remove: (key) => database.write(async () => (await find(key))?.markAsDeleted()),
-    list: async () => view((await tasks.query().fetch()).map((task) => ({ ...task._raw, key: task.id }))),
+    list: async () => view((await tasks.query().fetch()).map(({ _raw: raw }) => ({ ...raw, key: raw.id, tags: JSON.parse(raw.tags) }))),
     sync,
     unsent: () => hasUnsyncedChanges({ database }),
     watch: () => (stop = api.watch(sync)),

@@ -1,9 +1,8 @@
 // What becomes of edits: one's own second one, two people's of one task, those that are not valid.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, User, waitUntil } from "./world.mjs";
+import { NEW, newKey, User, waitUntil } from "./world.mjs";
 
-const NEW = { title: "a", description: null, completed: false };
 
 async function twoClients(library) {
   const user = new User();
@@ -55,11 +54,11 @@ export async function ownSecondEdit(library) {
 export async function differentFields(library) {
   const { user, clients, key } = await twoClients(library);
   for (const { api } of clients) api.link.down();
-  await clients[0].put(key, { title: "b" });
-  await clients[1].put(key, { completed: true });
+  await clients[0].put(key, { title: "b", tags: ["home", "garden"] });
+  await clients[1].put(key, { completed: true, priority: 3 });
   for (const { api } of clients) api.link.up();
-  const tasks = await syncUntilEqual(user, clients, ([task]) => task.title === "b" && task.completed);
-  assert.deepEqual(tasks, [{ key, title: "b", description: null, completed: true }]);
+  const tasks = await syncUntilEqual(user, clients, ([task]) => task.title === "b" && task.priority);
+  assert.deepEqual(tasks, [{ ...NEW, key, title: "b", completed: true, priority: 3, tags: ["home", "garden"] }]);
   assert.deepEqual(refusals(clients), []);
   assert.deepEqual(clients.flatMap(({ conflicts }) => conflicts ?? []), []);
   await close(clients);
@@ -148,8 +147,8 @@ export async function foreignWriteBetweenPullAndPush(library) {
   await client.sync();
   const tasks = await syncUntilEqual(user, [client]);
   const find = (wanted) => tasks.find(({ key }) => key === wanted);
-  assert.deepEqual(find(keys[0]), { key: keys[0], title: "mine", description: "theirs", completed: false });
-  assert.deepEqual(find(keys[1]), { key: keys[1], title: "mine", description: null, completed: true });
+  assert.deepEqual(find(keys[0]), { ...NEW, key: keys[0], title: "mine", description: "theirs" });
+  assert.deepEqual(find(keys[1]), { ...NEW, key: keys[1], title: "mine", completed: true });
   assert.equal(client.conflicts.length, 1);
   assert.deepEqual(refusals([client]), []);
 }

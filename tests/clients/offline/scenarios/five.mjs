@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, User, waitUntil } from "./world.mjs";
+import { NEW, newKey, User, waitUntil } from "./world.mjs";
 
 export async function allOnOneAccount() {
   const user = new User();
@@ -12,7 +12,7 @@ export async function allOnOneAccount() {
   const keys = {};
   for (const [name, client] of Object.entries(clients)) {
     keys[name] = [newKey(), newKey(), newKey()];
-    for (const key of keys[name]) await client.put(key, { title: `of ${name}`, description: null, completed: false });
+    for (const key of keys[name]) await client.put(key, { ...NEW, title: `of ${name}` });
   }
   const old = createClient({ baseUrl: new URL(user.tasks).origin, headers: { Authorization: `Bearer ${user.token}` } });
   const path = { user_id: user.id };

@@ -1,7 +1,7 @@
 // Changes arrive by themselves, and cost nothing while there are none.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, pause, User, waitUntil } from "./world.mjs";
+import { NEW, newKey, pause, User, waitUntil } from "./world.mjs";
 
 const has = async (client, key, title) => (await client.list()).some((task) => task.key === key && task.title === title);
 
@@ -9,7 +9,7 @@ async function liveClients(library, key) {
   const user = new User();
   const clients = [await LIBRARIES[library](user), await LIBRARIES[library](user)];
   for (const client of clients) client.watch();
-  await clients[0].put(key, { title: "a", description: null, completed: false });
+  await clients[0].put(key, NEW);
   await waitUntil(() => has(clients[1], key, "a"));
   return clients;
 }

@@ -1,9 +1,8 @@
 // What was edited offline outlives the app, and a lost answer.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, pause, User, view, waitUntil } from "./world.mjs";
+import { NEW, newKey, pause, User, view, waitUntil } from "./world.mjs";
 
-const NEW = { title: "a", description: null, completed: false };
 
 export async function restartedWithUnsentEdits(library) {
   const user = new User();

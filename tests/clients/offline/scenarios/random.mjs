@@ -1,7 +1,7 @@
 // Clients edit the same tasks at random, over links that fail before a request is sent and after it was answered.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { newKey, pause, randomOf, User, view, waitUntil } from "./world.mjs";
+import { NEW, newKey, pause, randomOf, User, view, waitUntil } from "./world.mjs";
 
 function failAtRandom({ link }, random) {
   link.shouldFail = () => random() < 0.15;
@@ -22,10 +22,11 @@ async function editAtRandom(client, tasks, random) {
     tasks.delete(key);
     return client.remove(key);
   }
-  let fields = { title: `title ${number}`, description: null, completed: false };
+  let fields = { ...NEW, title: `title ${number}` };
   if (choice >= 0.3) fields = { title: fields.title };
   if (choice >= 0.55) fields = { description: choice < 0.6 ? null : `description ${number}` };
   if (choice >= 0.7) fields = { completed: number % 2 === 0 };
+  if (choice >= 0.8) fields = { tags: [`tag ${number}`, "home"], due: number % 2 ? "2026-12-01" : null };
   tasks.set(key, { ...tasks.get(key), key, ...fields });
   return client.put(key, fields);
 }
@@ -37,7 +38,7 @@ export async function edit(library, seed, operations, count) {
   while (clients.length < count) clients.push(await LIBRARIES[library](user));
   const [random, tasks] = [randomOf(seed), new Map()];
   for (let number = 0; number < 20; number += 1) {
-    const [key, task] = [newKey(), { title: "first", description: null, completed: false }];
+    const [key, task] = [newKey(), { ...NEW, title: "first" }];
     tasks.set(key, { key, ...task });
     await clients[0].put(key, task);
   }

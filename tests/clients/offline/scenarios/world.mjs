@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { createHmac, randomUUID as newKey } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises"; // in full, whatever `quick.mjs` does
 import { promisify } from "node:util";
-import { FIELDS, pick, todoApi } from "../todo-api.js";
+import { FIELDS, todoApi } from "../todo-api.js";
 
 const { ADDRESS, SECRET, PURGE } = process.env;
 const base64 = (data) => Buffer.from(JSON.stringify(data)).toString("base64url");
@@ -117,6 +117,7 @@ export const view = (tasks) =>
     .sort((one, other) => (one.key < other.key ? -1 : 1));
 
 export { newKey };
+export const NEW = { title: "a", description: null, completed: false, due: null, priority: 0, tags: [] };
 
 // `flask purge` of all tombstones; scenarios that ask for it at about the same time share one.
 let purging;
