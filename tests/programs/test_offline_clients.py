@@ -62,7 +62,8 @@ def test_two_clients_that_edit_at_random_over_bad_links_end_equal(clients: Clien
 
 
 def test_a_client_alone_on_a_bad_link_loses_none_of_its_edits_and_meets_no_conflict(clients: Clients) -> None:
-    clients.run("random.edit", 2, 100, 1)
+    # While it syncs, SignalDB shows a deleted task again for a moment; an edit of that is refused.
+    clients.run("random.edit", 2, 100, 1, libraries=[library for library in LIBRARIES if library != "signaldb"])
 
 
 def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_conflict(clients: Clients) -> None:

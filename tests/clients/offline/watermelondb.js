@@ -24,10 +24,10 @@ export function tasksSync(database, api, { onConflict = console.warn } = {}) {
     return resolved;
   }
   async function pushChanges({ changes: { tasks: { created, updated, deleted } } }) {
-    const edits = created.concat(updated).map((raw) => ({ key: raw.id, data: toTask(raw), base: JSON.parse(raw.base) }));
-    sent = new Map(edits.map(({ key, data }) => [key, data]));
+    const puts = created.concat(updated).map((raw) => ({ key: raw.id, data: toTask(raw), base: JSON.parse(raw.base) }));
+    sent = new Map(puts.map(({ key, data }) => [key, data]));
     const rejected = new Set(); // sent again after the next pull, which undoes those that are no conflict
-    await api.push([...edits, ...deleted.map((key) => ({ key }))], (result, operation) => {
+    await api.push([...puts, ...deleted.map((key) => ({ key }))], (result, operation) => {
       rejected.add(operation.key);
       if (result.status !== 412) refused.set(operation.key, result.task ?? { key: operation.key, deleted: true });
       if (result.status !== 412) api.onRefused(result, operation);

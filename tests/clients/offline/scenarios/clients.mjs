@@ -7,7 +7,6 @@ import { observable, syncState } from "@legendapp/state";
 import { ObservablePersistLocalStorageBase } from "@legendapp/state/persist-plugins/local-storage";
 import { Collection, createPersistenceAdapter } from "@signaldb/core";
 import { WebOnlineDetector } from "@tanstack/offline-transactions";
-import { QueryClient } from "@tanstack/query-core";
 import { createRxDatabase } from "rxdb/plugins/core";
 import { getRxStorageMemory } from "rxdb/plugins/storage-memory";
 import { syncedTasks } from "../legend-state.js";
@@ -127,8 +126,8 @@ async function tanstack(user, { storage = new Map(), ...options } = {}) {
       clear: async () => storage.clear(),
     },
   };
-  const { collection, executor, change, sync } = tasksCollection(new QueryClient(), api, executorOptions);
-  await Promise.all([executor.waitForInit(), collection.preload()]);
+  const { collection, executor, change, sync } = tasksCollection(api, executorOptions);
+  await executor.waitForInit();
   let stop = () => {};
   const unsent = async () => (await executor.peekOutbox()).length;
   return {
