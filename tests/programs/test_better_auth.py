@@ -1,8 +1,6 @@
 """The real Better Auth, the real server and a page with the README's code, each a process of its own."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from tests.support.checkout import ROOT
 from tests.support.client import Client
 from tests.support.databases import sqlite_url
+from tests.support.node import running, stop
 from tests.support.ports import free_port
 from tests.support.programs import installed_packages
 from tests.support.service import serving
@@ -21,14 +20,6 @@ from tests.support.waiting import wait_until
 
 SCRIPTS = ROOT / "tests/programs/better_auth"
 ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}
-
-
-def stop(process: "subprocess.Popen[str]") -> None:
-    process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +32,6 @@ class World:
     """Better Auth and the API, and a page that signs its user in to the one and calls the other."""
 
     def __init__(self, folder: Path, stack: ExitStack, *, shared_secret: bool) -> None:
-        self._stack = stack
         self._port = free_port()
         url = f"http://127.0.0.1:{self._port}"
         way = {} if shared_secret else {"BETTER_AUTH_SECRET": None, "BETTER_AUTH_URL": url}
@@ -52,18 +42,10 @@ class World:
             "BETTER_AUTH_TELEMETRY": "0",
             "NEXT_PUBLIC_TODO_API": self.api.address,
         }
-        self.better_auth = self._start("server.mjs", settings)
+        self.better_auth = stack.enter_context(running(SCRIPTS / "server.mjs", **settings))
         assert self.better_auth.stdout
         assert self.better_auth.stdout.readline() == "ready\n"
-        self._page = self._start("page.mjs", settings)
-
-    def _start(self, script: str, settings: dict[str, str]) -> "subprocess.Popen[str]":
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        process = subprocess.Popen(["node", script], cwd=SCRIPTS, env={**kept, **settings}, text=True, **pipes)
-        self._stack.enter_context(process)
-        self._stack.callback(stop, process)
-        return process
+        self._page = stack.enter_context(running(SCRIPTS / "page.mjs", **settings))
 
     def page(self, step: str, *given: Any) -> Any:
         """What the page's function returns."""
