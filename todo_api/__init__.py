@@ -1,3 +1,3 @@
 """The Todo API: tasks of a signed-in user, over HTTP, in SQLite or PostgreSQL."""
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
