@@ -48,7 +48,7 @@ def upgrade() -> None:
             "(due GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]' "
             "OR due GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]')",
             "priority SMALLINT NOT NULL DEFAULT 0 CONSTRAINT tasks_priority_range CHECK (priority BETWEEN 0 AND 3)",
-            "tags TEXT NOT NULL DEFAULT '[]' CONSTRAINT tasks_tags_number CHECK (json_array_length(tags) <= 20)",
+            "tags TEXT CONSTRAINT tasks_tags_number CHECK (json_array_length(tags) <= 20)",
             "completed_at BIGINT",
         ):
             op.execute(f"ALTER TABLE tasks ADD COLUMN {column}")
@@ -61,7 +61,7 @@ def upgrade() -> None:
             """ALTER TABLE tasks
             ADD COLUMN IF NOT EXISTS due varchar(16) COLLATE "C",
             ADD COLUMN IF NOT EXISTS priority smallint NOT NULL DEFAULT 0,
-            ADD COLUMN IF NOT EXISTS tags varchar(50)[] NOT NULL DEFAULT '{}',
+            ADD COLUMN IF NOT EXISTS tags varchar(50)[],
             ADD COLUMN IF NOT EXISTS completed_at timestamptz"""
         )
         op.get_bind().exec_driver_sql(FUNCTION)

@@ -116,7 +116,7 @@ class _Batch:
             self._know(_Entry(None, dict(zip(TOMBSTONE_NAMES, row, strict=True))))
         for row in run(_tasks, owner=user_id, ids=ids, keys=keys):
             values = dict(zip(NAMES, row, strict=True))
-            self._know(_Entry({**values, "revision": values["revision"] or values["id"]}))
+            self._know(_Entry({**values, "revision": values["revision"] or values["id"], "tags": values["tags"] or []}))
 
     def _know(self, entry: _Entry) -> None:
         self._entries.append(entry)
@@ -197,12 +197,14 @@ class _Batch:
             return []
         dialect = database().dialect_name
         clause = _insert(table, names, dialect) if table else _update(dialect)
-        aware = [{name: _aware(row[name]) for name in names} for row in rows]
-        return self._run(clause, owner=self._user_id, rows=as_parameter(aware, dialect))
+        stored = [{name: _as_stored(row[name]) for name in names} for row in rows]
+        return self._run(clause, owner=self._user_id, rows=as_parameter(stored, dialect))
 
 
-def _aware(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+def _as_stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    return None if value == [] else value
 
 
 def _result(status: int, entry: _Entry | None, detail: str | None = None, **more: Any) -> Values:

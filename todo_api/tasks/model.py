@@ -6,7 +6,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
-    FetchedValue,
     Identity,
     Index,
     Integer,
@@ -50,7 +49,7 @@ class Task(Base):
     # A date, or a date and time of the user's own clock, as text: in the order of time as it stands.
     due: Mapped[str | None] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    tags: Mapped[list[str]] = mapped_column(TextList(TAG_LENGTH), server_default=FetchedValue())
+    tags: Mapped[list[str] | None] = mapped_column(TextList(TAG_LENGTH))
     # Null also for what an earlier version completed: then it is the time of the last change.
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -36,7 +36,7 @@ def task_dict(user_id: str, row: Row) -> dict[str, Any]:
         "completed": completed,
         "due": due,
         "priority": priority,
-        "tags": tags,
+        "tags": tags or [],
         "completed_at": done_at if done_at is None or done_at.microsecond else _whole_second(done_at),
         "created_at": created_at if created_at.microsecond else _whole_second(created_at),
         "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),

@@ -38,7 +38,10 @@ UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
 
 
 class TextList(TypeDecorator[list[str]]):
-    """A list of strings: an array on PostgreSQL, JSON on SQLite."""
+    """A list of strings: an array on PostgreSQL, JSON on SQLite. An empty one is stored, and read, as null.
+
+    A page of rows is then cheap to read where most have none.
+    """
 
     impl = ARRAY
     cache_ok = True
@@ -51,6 +54,8 @@ class TextList(TypeDecorator[list[str]]):
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        if not value:
+            return None
         return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:

@@ -23,6 +23,9 @@ from todo_api.platform.web.app import App
 STOP = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
 MAX_WORKERS = 4
+# Python's garbage collection looks at new objects when there are so many more: by default at 700, so that a page of a
+# thousand tasks, which leaves no garbage, would be looked through several times.
+NEW_OBJECTS = 20_000
 # After a worker that lived less, its successor has to wait; so has the next try after a fork that failed.
 STEADY_SECONDS = 5
 DELAY_SECONDS = 0.5
@@ -66,6 +69,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # blocked, but some systems drop a signal nobody handles
         gc.collect()
         gc.freeze()  # a collection would write to, and so copy, every page that the workers share
+        gc.set_threshold(NEW_OBJECTS)
         while True:
             self._start_missing()
             if signal.sigwait(SIGNALS) in STOP:
