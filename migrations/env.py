@@ -1,5 +1,6 @@
 """Runs the migrations on the app's database: one process at a time."""
 
+import logging
 import time
 import warnings
 from collections.abc import Iterator
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, NullPool, create_engine, event, text
 
 from todo_api.platform.db.engine import db
 from todo_api.tasks import model as models  # noqa: F401  # registers the tables
 
+log = logging.getLogger("todo_api.migrations")
 # Any number will do that nobody else takes: "todo" in ASCII.
 LOCK = 0x746F646F
 PAUSE_SECONDS = 0.1
@@ -24,11 +27,20 @@ def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compare
 
 
 def run(connection: Connection) -> None:
+    steps: list[MigrationInfo] = []
     context.configure(
-        connection=connection, target_metadata=db.metadata, transactional_ddl=True, include_object=is_ours
+        connection=connection,
+        target_metadata=db.metadata,
+        transactional_ddl=True,
+        include_object=is_ours,
+        on_version_apply=lambda step, **_: steps.append(step),
     )
     with context.begin_transaction():
         context.run_migrations()
+    if steps and not context.is_offline_mode():
+        before, after = steps[0].source_revision_ids, steps[-1].destination_revision_ids
+        did = "Stamped" if steps[0].is_stamp else "Migrated"
+        log.info("%s the database from %s to %s", did, *(", ".join(ids) or "empty" for ids in (before, after)))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,10 +17,16 @@ from todo_api.platform import parking
 from todo_api.platform.db.engine import db
 from todo_api.platform.server import connection, worker
 from todo_api.platform.web.app import App
+from todo_api.service import startup
 
 
 def no_worker_can_start() -> None:
     worker.Server = lambda *arguments: 1 / 0  # type: ignore[assignment, misc]
+
+
+def a_stop_during_the_migration() -> None:
+    """A person presses Ctrl-C while the database is being migrated."""
+    startup.upgrade_database = lambda app: signal.raise_signal(signal.SIGINT)
 
 
 def few_files() -> None:

@@ -67,6 +67,26 @@ def test_up_and_down_and_up_again(empty_url: URL) -> None:
         assert schema(empty_url) == made
 
 
+def test_what_a_migration_did_is_logged_in_one_line(empty_url: URL, caplog: pytest.LogCaptureFixture) -> None:
+    app = make_app(empty_url)
+    cli.init_app(app)
+    with app.app_context():
+        flask_migrate.upgrade(revision="0001")
+        flask_migrate.upgrade(revision="0003")
+        flask_migrate.upgrade(revision="0003")
+        flask_migrate.upgrade(revision="base:0001", sql=True)  # prints statements, and runs none
+        flask_migrate.stamp(revision="0004")
+        flask_migrate.stamp(revision="0003")
+        flask_migrate.downgrade(revision="base")
+    assert caplog.messages == [
+        "Migrated the database from empty to 0001",
+        "Migrated the database from 0001 to 0003",
+        "Stamped the database from 0003 to 0004",
+        "Stamped the database from 0004 to 0003",
+        "Migrated the database from 0003 to empty",
+    ]
+
+
 def test_statistics_from_before_are_forgotten(postgres: Postgres) -> None:
     with postgres.database() as url:
         app = make_app(url)

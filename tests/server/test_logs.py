@@ -3,14 +3,39 @@
 import json
 import os
 import re
+import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import pytest
 
 from tests.support.databases import sqlite_url
 from tests.support.service import serving
 from tests.support.waiting import wait_until
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, Callable[[], str]]]:
+    """A terminal to write to, and what it has shown so far."""
+    ours, theirs = os.openpty()
+    os.set_blocking(ours, False)
+    shown = ""
+
+    def read() -> str:
+        nonlocal shown
+        with suppress(BlockingIOError):
+            while chunk := os.read(ours, 65536):
+                shown += chunk.decode()
+        return shown.replace("\r\n", "\n")
+
+    try:
+        yield theirs, read
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_pipe_that_nobody_reads_or_that_is_closed_stops_no_request(tmp_path: Path) -> None:
@@ -30,21 +55,29 @@ def test_closed_standard_output_writes_into_no_other_file(tmp_path: Path) -> Non
 
 
 def test_a_person_at_a_terminal_reads_text(tmp_path: Path) -> None:
-    ours, theirs = os.openpty()
-    os.set_blocking(ours, False)
-    shown = ""
-
-    def line() -> re.Match[str] | None:
-        nonlocal shown
-        with suppress(BlockingIOError):
-            shown += os.read(ours, 65536).decode()
-        return re.search(r"\d\d:\d\d:\d\d GET /api/<user_id>/tasks 200 [0-9.]+ ms 2 B [0-9a-f]{32}\r?\n", shown)
-
-    with serving(tmp_path, sqlite_url(tmp_path), stdout=theirs) as service:
+    line = r"\d\d:\d\d:\d\d GET /api/<user_id>/tasks 200 [0-9.]+ ms 2 B [0-9a-f]{32}\n"
+    with terminal() as (theirs, shown), serving(tmp_path, sqlite_url(tmp_path), stdout=theirs) as service:
         assert service.status("/api/alice/tasks", "alice") == 200
-        wait_until(line)
-    os.close(ours)
-    os.close(theirs)
+        wait_until(lambda: re.search(line, shown()))
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_at_a_terminal_migrations_start_and_stop_are_one_sentence_each(tmp_path: Path, stop: int) -> None:
+    both = ("sh", "-c", 'exec "$@" 2>&1', "sh")
+    with terminal() as (theirs, shown), serving(tmp_path, sqlite_url(tmp_path), before=both, stdout=theirs) as service:
+        assert service.stop(stop) == 0
+        migrated, start, stopping = [line for line in shown().splitlines() if " GET /health 200 " not in line]
+    assert re.fullmatch(r"Migrated the database from empty to \d{4}", migrated)
+    assert start == f"Listening on {service.address}, documented at {service.address}/docs"
+    assert stopping == "Stopping within 7 s: accepted requests are answered first"
+
+
+def test_elsewhere_a_migration_is_one_line_and_a_start_that_makes_none_has_no_line(tmp_path: Path) -> None:
+    for _ in range(2):
+        with serving(tmp_path, sqlite_url(tmp_path)) as service:
+            lines = [line for line in service.lines() if "message" in line]
+        assert [(line["level"], line["logger"]) for line in lines] == [("info", "todo_api.migrations")]
+        assert re.fullmatch(r"Migrated the database from empty to \d{4}", lines[0]["message"])
 
 
 def test_lines_of_concurrent_requests_are_never_torn(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ def test_a_database_that_cannot_be_migrated_ends_the_start_with_one_line(tmp_pat
     assert ended.stderr.startswith("cannot bring /dev/null/todo.db up to date: ")
 
 
+def test_a_stop_during_the_migration_is_one_sentence(tmp_path: Path) -> None:
+    ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), fault=faults.a_stop_during_the_migration)
+    assert (ended.returncode, ended.stderr) == (1, "Stopped before the database was ready\n")
+
+
 def test_on_a_database_without_schema_it_is_not_ready(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.database() as url, serving(tmp_path, url, WEB_CONCURRENCY=1) as service:
         assert service.request("GET", "/health/db")[:2] == (503, {"status": "unhealthy", "database": "disconnected"})

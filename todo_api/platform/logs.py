@@ -120,7 +120,9 @@ def _output() -> tuple[int | None, bool]:
 
 def _text(entry: Mapping[str, Any]) -> bytes:
     if "message" in entry:
-        text = "{time:%H:%M:%S} {level} {message}".format_map({**entry, "level": entry["level"].upper()})
+        # What happens as it should reads as a plain sentence, as those on standard error do.
+        form = "{message}" if entry["level"] == "info" else "{time:%H:%M:%S} {level} {message}"
+        text = form.format_map({**entry, "level": entry["level"].upper()})
     else:
         text = "{time:%H:%M:%S} {method} {route} {status} {duration_ms} ms {bytes} B {request_id}".format_map(
             {**entry, "route": entry["route"] or "-"}
@@ -136,5 +138,4 @@ _handler = Handler()
 def set_up(*, debug: bool) -> None:
     """Send this process's log records to standard output."""
     logging.getLogger().addHandler(_handler)  # which adds it once
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
     logging.getLogger("todo_api").setLevel(logging.DEBUG if debug else logging.INFO)

@@ -41,6 +41,8 @@ def _succeeds_in_child(work: Callable[[], None]) -> bool:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         work()
         status = 0
+    except KeyboardInterrupt:
+        say("Stopped before the database was ready")
     except BaseException as error:
         say(str(error) or repr(error))
     finally:

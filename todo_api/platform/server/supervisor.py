@@ -152,6 +152,7 @@ class Supervisor:
         limit = self._options.lame_duck_seconds + self._options.drain_seconds + STOP_MARGIN_SECONDS
         signal.setitimer(signal.ITIMER_REAL, limit)
         deadline = time.monotonic() + limit
+        say(f"Stopping within {limit:g} s: accepted requests are answered first")
         self._reap()
         while self._workers:
             signal.sigwait(SIGNALS)
