@@ -1,6 +1,6 @@
 """Runs the migrations on the app's database: one process at a time."""
 
-import logging
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,7 +15,6 @@ from sqlalchemy import Connection, NullPool, create_engine, event, text
 from todo_api.platform.db.engine import db
 from todo_api.tasks import model as models  # noqa: F401  # registers the tables
 
-log = logging.getLogger("todo_api.migrations")
 # Any number will do that nobody else takes: "todo" in ASCII.
 LOCK = 0x746F646F
 PAUSE_SECONDS = 0.1
@@ -40,7 +39,8 @@ def run(connection: Connection) -> None:
     if steps and not context.is_offline_mode():
         before, after = steps[0].source_revision_ids, steps[-1].destination_revision_ids
         did = "Stamped" if steps[0].is_stamp else "Migrated"
-        log.info("%s the database from %s to %s", did, *(", ".join(ids) or "empty" for ids in (before, after)))
+        names = [", ".join(ids) or "empty" for ids in (before, after)]
+        print(f"{did} the database from {names[0]} to {names[1]}", file=sys.stderr)  # standard output is the log's
 
 
 @contextmanager

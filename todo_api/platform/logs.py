@@ -120,9 +120,7 @@ def _output() -> tuple[int | None, bool]:
 
 def _text(entry: Mapping[str, Any]) -> bytes:
     if "message" in entry:
-        # What happens as it should reads as a plain sentence, as those on standard error do.
-        form = "{message}" if entry["level"] == "info" else "{time:%H:%M:%S} {level} {message}"
-        text = form.format_map({**entry, "level": entry["level"].upper()})
+        text = "{time:%H:%M:%S} {level} {message}".format_map({**entry, "level": entry["level"].upper()})
     else:
         text = "{time:%H:%M:%S} {method} {route} {status} {duration_ms} ms {bytes} B {request_id}".format_map(
             {**entry, "route": entry["route"] or "-"}

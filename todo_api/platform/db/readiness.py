@@ -53,6 +53,6 @@ class Readiness:
         except Exception as error:
             problem = explained(error, self._upgrade_command)
         if problem != self._problem:
-            log.warning("not ready: %s", problem) if problem else log.info("The database is ready")
+            log.warning("not ready: %s", problem) if problem else log.info("ready")
         self._problem, self._answered = problem, monotonic()
         done.set()
