@@ -94,12 +94,12 @@ class OperationSchema(Schema):
             "format": "int64",
         },
     )
-    base = fields.Raw(
-        load_default=None,
+    # Typed for clients; what comes is taken as it is, and only compared.
+    base = OneOf(
+        TaskUpdate,
+        required=False,
         allow_none=True,
-        metadata={
-            "description": "An object: the task as the client saw it before its change: others' changes are kept."
-        },
+        metadata={"description": "The task as the client saw it before its change: others' changes are kept."},
     )
     data = Object(
         TaskUpdate,
