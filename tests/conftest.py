@@ -107,9 +107,15 @@ def api(sqlite_of_session: URL) -> Iterator[Callable[..., Flask]]:
 
 
 @pytest.fixture(scope="session")
-def live_server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def live_database(postgres: Postgres) -> Iterator[URL]:
+    with postgres.database() as url:
+        yield migrate(url)
+
+
+@pytest.fixture(scope="session")
+def live_server(live_database: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running server, for programs whose answers no database can change."""
-    with postgres.database() as url, serving(tmp_path_factory.mktemp("server"), migrate(url)) as service:
+    with serving(tmp_path_factory.mktemp("server"), live_database) as service:
         yield service
 
 

@@ -37,12 +37,19 @@ DELETED = ErrorAnswer(
     schema=DeletedSchema,
     members={"task": examples.TOMBSTONE},
 )
+# The feed's own, where `Link` else leads to the next page.
+START_AGAIN = {
+    "description": 'Where the feed begins, as a relative reference with `rel="alternate"`.',
+    "required": True,
+    "schema": {"type": "string", "pattern": '^<[^>]+>; rel="alternate"$'},
+    "example": '</api/alice/tasks/changes>; rel="alternate"',
+}
 FORGOTTEN = ErrorAnswer(
     410,
     "Forgotten",
     "What was deleted since the checkpoint is no longer known in full.",
     {"Start again": "Changes since 1768557600123 are no longer known: start again without since"},
-    headers=[LINK],
+    headers={LINK: START_AGAIN},
 )
 ERRORS = (NOT_FOUND, CHANGED, DELETED, FORGOTTEN)
 # With an empty page that came at once although `wait` was asked for.

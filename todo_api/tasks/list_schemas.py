@@ -90,6 +90,8 @@ class ListQuery(Schema):
         metadata={
             "description": "The order: newest, oldest, first due, highest priority or last changed first.",
             "enum": list(ORDERS),
+            # Names for generated clients, which would number what is no word (`VALUE_0`).
+            "x-enum-varnames": [re.sub("-(.*)", r"\1_descending", name).upper() for name in ORDERS],
             "default": "-created",
         },
     )

@@ -94,12 +94,12 @@ class OperationSchema(Schema):
             "format": "int64",
         },
     )
-    base = fields.Raw(
-        load_default=None,
+    # Typed for clients; what comes is taken as it is, and only compared.
+    base = OneOf(
+        TaskUpdate,
+        required=False,
         allow_none=True,
-        metadata={
-            "description": "An object: the task as the client saw it before its change: others' changes are kept."
-        },
+        metadata={"description": "The task as the client saw it before its change: others' changes are kept."},
     )
     data = Object(
         TaskUpdate,
@@ -124,7 +124,8 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
 
 _task_or_tombstone = OneOf(TaskSchema, TombstoneSchema)
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
-_nothing = fields.Raw(required=True, allow_none=True, metadata={"enum": [None]})
+# Always null; but a property that can be nothing else is missing in the types of openapi-fetch.
+_nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
 _errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"minItems": 1})
 RESULTS = (
     _result(

@@ -1,17 +1,28 @@
 """A whole round with the generated Python client; ends with an error where an answer is not as documented."""
 
-import re
-import sys
+from functools import partial
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
 
+from support import (
+    address,
+    answered,
+    api,
+    bearer,
+    expired,
+    invalid,
+    list_path,
+    listing,
+    pages,
+    refused,
+    token,
+    unavailable,
+    user_id,
+)
 from todo_client import AuthenticatedClient, Client
 from todo_client.api.health import database_health, health
 from todo_client.api.index import index
 from todo_client.api.tasks import create_task, delete_task, get_task, list_tasks, toggle_task, update_task
 from todo_client.models import (
-    ApiError,
     DatabaseHealth,
     Health,
     Index,
@@ -20,51 +31,22 @@ from todo_client.models import (
     Task,
     TaskCreate,
     TaskUpdate,
-    ValidationError,
 )
-
-address, unavailable, user_id, token, expired = sys.argv[1:]
-
-
-def refused(answer: Any, status: int, detail: str) -> None:
-    assert isinstance(answer.parsed, ApiError), answer
-    assert (answer.status_code, answer.parsed.status_code, answer.parsed.detail) == (status, status, detail)
-
-
-def invalid(answer: Any, *problems: tuple[str, ProblemType]) -> None:
-    assert answer.status_code == HTTPStatus(422)
-    assert isinstance(answer.parsed, ValidationError), answer
-    assert [(problem.field, problem.type_) for problem in answer.parsed.errors] == list(problems)
-
-
-def bearer(base_url: str, token: str, **kwargs: Any) -> AuthenticatedClient:
-    return AuthenticatedClient(base_url, token, raise_on_unexpected_status=True, **kwargs)
-
 
 anonymous = Client(address, raise_on_unexpected_status=True)
 
-with bearer(address, token) as api:
+with api:
     # Create
     ids: list[int] = []
     for title in ("one", "two", "three", "four", "five"):
-        answer = create_task.sync_detailed(user_id, client=api, body=TaskCreate(title=title))
-        task = answer.parsed
-        assert isinstance(task, Task), answer
+        created = create_task.sync_detailed(user_id, client=api, body=TaskCreate(title=title))
+        task = answered(created, Task, 201)
         assert (task.title, task.description, task.completed) == (title, None, False)
-        assert answer.headers["Location"] == f"/api/{quote(user_id)}/tasks/{task.id}"
+        assert created.headers["Location"] == f"{list_path}/{task.id}"
         ids.insert(0, task.id)
 
     # List, page by page
-    seen: list[list[int]] = []
-    query: dict[str, Any] = {}
-    while True:
-        page = list_tasks.sync_detailed(user_id, client=api, limit=2, **query)
-        assert isinstance(page.parsed, list), page
-        seen.append([task.id for task in page.parsed])
-        link = re.fullmatch('<([^>]+)>; rel="next"', page.headers.get("Link", ""))
-        if link is None:
-            break
-        query = {"cursor": parse_qs(urlsplit(link[1]).query)["cursor"][0]}
+    seen = [[task.id for task in page] for page in pages(partial(listing, limit=2))]
     assert seen == [ids[:2], ids[2:4], ids[4:]]
 
     # Get, update, toggle, delete
@@ -86,9 +68,10 @@ with bearer(address, token) as api:
     assert delete_task.sync_detailed(user_id, task_id, client=api).status_code == HTTPStatus.NO_CONTENT
 
     # Each error
-    answer = list_tasks.sync_detailed(user_id, client=bearer(address, token, prefix="Basic"))
-    refused(answer, 401, "Not authenticated")
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    basic = AuthenticatedClient(address, token, prefix="Basic")
+    unnamed = list_tasks.sync_detailed(user_id, client=basic)
+    refused(unnamed, 401, "Not authenticated")
+    assert unnamed.headers["WWW-Authenticate"] == "Bearer"
     refused(list_tasks.sync_detailed(user_id, client=bearer(address, expired)), 401, "Token has expired")
     wrong = bearer(address, f"{token}x")
     refused(get_task.sync_detailed(user_id, 1, client=wrong), 401, "Invalid token: signature verification failed")
@@ -102,11 +85,11 @@ with bearer(address, token) as api:
     refused(
         create_task.sync_detailed(user_id, client=api, body=TaskCreate(title="x" * 2**20)), 413, "Content Too Large"
     )
-    encoded = bearer(address, token, headers={"Content-Encoding": "br"})
-    answer = create_task.sync_detailed(user_id, client=encoded, body=TaskCreate(title="x"))
-    refused(answer, 415, "Unsupported Media Type")
-    answer = create_task.sync_detailed(user_id, client=api, body=TaskCreate(title=""))
-    invalid(answer, ("body.title", ProblemType.STRING_TOO_SHORT))
+    encoded = AuthenticatedClient(address, token, headers={"Content-Encoding": "br"})
+    unread = create_task.sync_detailed(user_id, client=encoded, body=TaskCreate(title="x"))
+    refused(unread, 415, "Unsupported Media Type")
+    untitled = create_task.sync_detailed(user_id, client=api, body=TaskCreate(title=""))
+    invalid(untitled, ("body.title", ProblemType.STRING_TOO_SHORT))
     page = list_tasks.sync_detailed(user_id, client=api, limit=0, cursor="")
     invalid(
         page, ("query.limit", ProblemType.GREATER_THAN_EQUAL), ("query.cursor", ProblemType.STRING_PATTERN_MISMATCH)

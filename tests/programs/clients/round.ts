@@ -1,48 +1,24 @@
 // A whole round with the generated TypeScript client; ends with an error where an answer is not as documented.
-import createClient from "openapi-fetch";
-import type { components, paths } from "./schema.js";
-
-declare const process: { argv: string[] };
-
-type Schemas = components["schemas"];
-type Failure = Schemas["ApiError"] | Schemas["ValidationError"];
-type Answer<Data, Failure> = { data?: Data; error?: Failure; response: Response };
-
-const [address = "", unavailable = "", user_id = "", token = "", expired = ""] = process.argv.slice(2);
-
-function check(condition: unknown, what: string): asserts condition {
-  if (!condition) throw new Error(what);
-}
-
-function equal(found: unknown, wanted: unknown): void {
-  check(JSON.stringify(found) === JSON.stringify(wanted), `${JSON.stringify(found)} is not ${JSON.stringify(wanted)}`);
-}
-
-function answered<Data>({ data, error, response }: Answer<Data, unknown>): Data {
-  check(data !== undefined, `${response.status} ${JSON.stringify(error)}`);
-  return data;
-}
-
-function refused(answer: Answer<unknown, Failure>, status: number, detail: string): void {
-  const { error, response } = answer;
-  check(error && "status_code" in error, `no error: ${response.status}`);
-  equal([response.status, error.status_code, error.detail], [status, status, detail]);
-}
-
-function invalid(answer: Answer<unknown, Failure>, ...problems: [string, Schemas["Problem"]["type"]][]): void {
-  const { error, response } = answer;
-  check(error && "errors" in error, `no failed validation: ${response.status}`);
-  equal(error.errors.map(({ field, type }) => [field, type]), problems);
-}
-
-function client(baseUrl: string, bearer?: string) {
-  return createClient<paths>({ baseUrl, headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
-}
-
-const api = client(address, token);
-const tasks = "/api/{user_id}/tasks";
-const task = "/api/{user_id}/tasks/{task_id}";
-const mine = { params: { path: { user_id } } };
+import {
+  address,
+  answered,
+  api,
+  check,
+  client,
+  equal,
+  expired,
+  invalid,
+  listPath,
+  mine,
+  pages,
+  refused,
+  task,
+  tasks,
+  token,
+  unavailable,
+  user_id,
+  type Schemas,
+} from "./support.js";
 
 // Create
 const ids: number[] = [];
@@ -50,26 +26,15 @@ for (const title of ["one", "two", "three", "four", "five"]) {
   const answer = await api.POST(tasks, { ...mine, body: { title } });
   const created: Schemas["Task"] = answered(answer);
   equal([created.title, created.description, created.completed], [title, null, false]);
-  equal(answer.response.headers.get("Location"), `/api/${encodeURIComponent(user_id)}/tasks/${created.id}`);
+  equal(answer.response.headers.get("Location"), `${listPath}/${created.id}`);
   ids.unshift(created.id);
 }
 
 // List, page by page
-const seen: number[] = [];
-let query: NonNullable<paths[typeof tasks]["get"]["parameters"]["query"]> = { limit: 2 };
-for (let pages = 1; ; pages++) {
-  const answer = await api.GET(tasks, { params: { path: { user_id }, query } });
-  seen.push(...answered(answer).map(({ id }) => id));
-  const next = /^<([^>]+)>; rel="next"$/.exec(answer.response.headers.get("Link") ?? "")?.[1];
-  if (next === undefined) {
-    equal(pages, 3);
-    break;
-  }
-  const cursor = new URL(next, answer.response.url).searchParams.get("cursor");
-  check(cursor, next);
-  query = { limit: 2, cursor };
-}
-equal(seen, ids);
+equal(
+  (await pages({ limit: 2 })).map((page) => page.map(({ id }) => id)),
+  [ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)],
+);
 
 // Get, update, toggle, delete
 const [task_id = 0] = ids;

@@ -69,7 +69,7 @@ class ErrorAnswer(NamedTuple):
     name: str
     description: str
     details: Mapping[str, str] = {}
-    headers: Sequence[str] = ()
+    headers: Sequence[str] | Mapping[str, Any] = ()
     schema: type[Schema] = ApiErrorSchema
     members: Mapping[str, Any] = {}
 

@@ -163,7 +163,7 @@ class OneOf(fields.Field[Any]):
     """A value as it is, documented as one of several schemas (or null)."""
 
     def __init__(self, *schemas: type[Schema], **options: Any) -> None:
-        super().__init__(required=True, **options)
+        super().__init__(**{"required": True, **options})
         self.schemas = schemas
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **kwargs: Any) -> Any:
