@@ -122,7 +122,6 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
     return schema
 
 
-_task_or_tombstone = OneOf(TaskSchema, TombstoneSchema)
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
 # Always null; but a property that can be nothing else is missing in the types of openapi-fetch.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
