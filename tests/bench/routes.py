@@ -156,7 +156,7 @@ def check(server: Server, route: Route) -> tuple[int, int]:
     return min(sizes), max(sizes)
 
 
-def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Round:
+def drive(server: Server, route: Route, seconds: int, postgres_pid: int, connections: int = CONNECTIONS) -> Round:
     """One round of one route. Exits where an answer is wrong."""
     least, most = check(server, route)
     environment = {
@@ -171,7 +171,7 @@ def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Roun
     command = [
         wrk(),
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{seconds}s",
         f"--timeout={PATIENCE_SECONDS}s",
         "-s",
@@ -190,7 +190,7 @@ def drive(server: Server, route: Route, seconds: int, postgres_pid: int) -> Roun
     if found["failed"] or not requests:
         sys.exit(f"{server.name} failed {found['failed']} of {requests} requests for {route.name}")
     # Those under way at the end may have come in part; and one time in a million is a whole second: hence the 100.
-    if not requests * least - 100 <= received <= (requests + CONNECTIONS) * most:
+    if not requests * least - 100 <= received <= (requests + connections) * most:
         sys.exit(f"{server.name}: {requests} answers to {route.name}, {least} to {most} bytes each, are {received}")
     spent = [1e6 * (later - earlier) / requests for earlier, later in zip(before, after, strict=True)]
     return Round._make([*spent, requests / found["seconds"], found["p50_ms"], found["p99_ms"]])

@@ -11,6 +11,8 @@ from tests.support.databases import Postgres
 from tests.support.processes import cpu_seconds, memory_kib
 
 CLIENTS = 1000
+# Of the others: at more, what is measured is how long they wait for each other.
+CONNECTIONS = 1
 # A wait that begins anew, after 25 s, is not what is measured.
 IDLE_SECONDS = 10
 
@@ -21,7 +23,7 @@ def measure(postgres: Postgres, conditions: Conditions, rounds: int, seconds: in
     with postgres.database() as url, servers.service(url, conditions._replace(workers=1)) as server:
         fill(Postgres(url))
         pid = postgres.server_pid()
-        alone = middle([drive(server, one, seconds, pid) for _ in range(rounds)])
+        alone = middle([drive(server, one, seconds, pid, CONNECTIONS) for _ in range(rounds)])
         [worker] = server.service.workers()
         memory, was = memory_kib(worker), _seconds(server.service.pid, pid)
         time.sleep(IDLE_SECONDS)
@@ -31,7 +33,7 @@ def measure(postgres: Postgres, conditions: Conditions, rounds: int, seconds: in
             each, was = (memory_kib(worker) - memory) / CLIENTS, _seconds(server.service.pid, pid)
             time.sleep(IDLE_SECONDS)
             waiting = _seconds(server.service.pid, pid) - was
-            beside = drive(server, one, seconds, pid)
+            beside = middle([drive(server, one, seconds, pid, CONNECTIONS) for _ in range(rounds)])
     found = {
         "clients": CLIENTS,
         "KiB each": each,
