@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("mode", nargs="?", default="routes", choices=["routes", "growth", "waiting", "profile"])
     parser.add_argument("route", nargs="?", default="one", choices=ROUTES, help="what to profile")
     parser.add_argument("--peer", type=Path, metavar="FOLDER", help="the FastAPI peer")
+    parser.add_argument("--fastify", action="store_true", help="the Fastify peer")
     parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout of this service")
     parser.add_argument("--routes", default=",".join(ROUTES), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5, help="of each route and server (default: 5)")
@@ -64,6 +65,9 @@ def measure_routes(postgres: Postgres, conditions: Conditions, options: argparse
         if options.peer:
             urls["peer"] = enter(postgres.database())
             rivals.append(enter(servers.peer(urls["peer"], conditions, options.peer, options.cache)))
+        if options.fastify:
+            urls["fastify"] = enter(postgres.database())
+            rivals.append(enter(servers.fastify(urls["fastify"], conditions)))
         for url in urls.values():
             fill(Postgres(url))
         floor = enter(servers.floor(conditions))

@@ -15,7 +15,7 @@ end
 function request()
    if not counts then return wrk.format(nil, path) end
    local user = sent % #tokens
-   local with = {["%d"] = string.format("%d", first + sent % ids), ["%u"] = string.format("%d", user)}
+   local with = {["%d"] = string.format("%d", first + sent % ids), ["%u"] = string.format("%02d", user)}
    sent = sent + 1
    wrk.headers["Authorization"] = tokens[user + 1]
    return wrk.format(nil, path:gsub("%%[du]", with), nil, body ~= "" and body:gsub("%%d", with) or nil)

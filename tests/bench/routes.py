@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -21,9 +22,11 @@ FILLED, ASSIGNED, DELETED = 1_000_000, 10_000_000, 20_000_000
 OWNERS = {"list20": 20, "list100": 100, "list1000": 1000, "reader": 1000, "writer": 10_000, "other": 100_000}
 # Of the routes for many users.
 USERS = 16
-OWNERS |= {f"user-{n}": 1000 for n in range(USERS)}
+OWNERS |= {f"user-{n:02}": 1000 for n in range(USERS)}
 # More than any server here can delete.
-DELETES_A_SECOND = 15_000
+DELETES_A_SECOND = 30_000
+# Each task takes a value of its user's counter, a row whose versions a long transaction would pile up.
+BATCH = 1000
 TASK = json.dumps({"title": "Buy milk, bread and eggs", "description": "Two litres; the dark one; ten of them"})
 
 
@@ -36,7 +39,7 @@ def first_id(user: str) -> int:
 class Route(NamedTuple):
     """A kind of request: `%d` in its path or body goes round `ids` ids from `first` on, `tasks` is a list's length.
 
-    `%u` in the path goes round the numbers of so many `users`. Peers have no routes of `sync`.
+    `%u` in the path goes round the numbers of so many `users`, in two digits. Peers have no routes of `sync`.
     """
 
     name: str
@@ -52,13 +55,13 @@ class Route(NamedTuple):
     sync: bool = False
 
     def path_of(self, number: int) -> str:
-        return self.path.replace("%d", str(self.first + number % self.ids)).replace("%u", str(number % self.users))
+        return self.path.replace("%d", str(self.first + number % self.ids)).replace("%u", f"{number % self.users:02}")
 
     def body_of(self, number: int) -> str:
         return self.body.replace("%d", str(self.first + number % self.ids))
 
     def user_of(self, number: int) -> str:
-        return self.user.replace("%u", str(number % self.users))
+        return self.user.replace("%u", f"{number % self.users:02}")
 
 
 def _on_tasks(name: str, method: str, user: str, path: str = "", body: str = "") -> Route:
@@ -101,17 +104,24 @@ def insert(user: str, first: int, count: int) -> str:
              LATERAL (SELECT timestamptz '2026-01-01 00:00:00.123456Z' + n * interval '1 minute' AS at) AS time"""
 
 
+def batches(first: int, count: int) -> Iterator[tuple[int, int]]:
+    """The first id of each batch of so many ids, and how many it has."""
+    end = first + count
+    return ((start, min(BATCH, end - start)) for start in range(first, end, BATCH))
+
+
 def fill(database: Postgres) -> None:
     for user, count in OWNERS.items():
-        database.execute(insert(f"'{user}'", first_id(user), count))
+        database.execute(*(insert(f"'{user}'", *batch) for batch in batches(first_id(user), count)))
     database.execute(f"SELECT setval(pg_get_serial_sequence('tasks', 'id'), {ASSIGNED})", "VACUUM ANALYZE tasks")
 
 
 def prepare(database: Postgres, route: Route, seconds: int) -> None:
     """Before a round of writes: tasks to delete, and nothing that the last round left for PostgreSQL to tidy up."""
     if route.method == "DELETE":
-        database.execute("DELETE FROM tasks WHERE user_id = 'deleter'")
-        database.execute(insert("'deleter'", DELETED, seconds * DELETES_A_SECOND))
+        for first, size in batches(DELETED, seconds * DELETES_A_SECOND):
+            left_over = f"DELETE FROM tasks WHERE id BETWEEN {first} AND {first + size - 1}"
+            database.execute(left_over, insert("'deleter'", first, size))
     if route.method != "GET":
         database.execute("VACUUM tasks", "CHECKPOINT")
 

@@ -1,4 +1,4 @@
-"""The servers to measure: this service, the floor, and a peer."""
+"""The servers to measure: this service, the floor, and two peers."""
 
 import hashlib
 import subprocess
@@ -14,7 +14,10 @@ from sqlalchemy import URL
 from tests.support.apps import migrate
 from tests.support.checkout import ROOT
 from tests.support.ports import free_port
+from tests.support.programs import installed_packages
 from tests.support.service import Service, serving
+
+FASTIFY = ROOT / "tests/bench/fastify"
 
 
 class Server(NamedTuple):
@@ -88,4 +91,13 @@ def peer(url: URL, conditions: Conditions, folder: Path, cache: Path) -> Iterato
     command += ["--workers", str(conditions.workers)]
     settings = {"PORT": port, "PYTHONPATH": folder.resolve(), "PYTHONPYCACHEPREFIX": cache / "pycache"}
     with running("peer", url, conditions, other=command, **settings) as server:
+        yield server
+
+
+@contextmanager
+def fastify(url: URL, conditions: Conditions) -> Iterator[Server]:
+    """The Fastify peer, with its packages beside it; it makes its own table."""
+    installed_packages(FASTIFY)
+    command = ["node", str(FASTIFY / "server.js")]
+    with running("fastify", url, conditions, other=command, WEB_CONCURRENCY=conditions.workers) as server:
         yield server
