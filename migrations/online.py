@@ -6,8 +6,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.exc import OperationalError
 
-# A lock on the table is waited for so long, and then not before others had their turn.
-LOCK_SECONDS, PAUSE_SECONDS, TRIES = 1, 0.5, 120
+# A lock on the table is waited for so long, and then not before others had their turn. Longer than PostgreSQL's
+# `deadlock_timeout` of 1 s: only after that does it cancel an autovacuum that holds the table.
+LOCK_SECONDS, PAUSE_SECONDS, TRIES = 1.2, 0.5, 120
 
 
 def patiently(statement: str) -> None:

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import URL
 
 from tests.support.apps import make_app, migrated
 from tests.support.databases import Postgres, sqlite_url
+from tests.support.errors import assert_error
 from tests.support.marks import one_database
 from tests.support.proxy import Proxy
-from todo_api.platform.db.engine import database
+from tests.support.tokens import bearer
+from todo_api.platform.db.engine import database, db
+from todo_api.service import commands as cli
 
 CONNECTED = (200, {"status": "healthy", "database": "connected"})
 DISCONNECTED = (503, {"status": "unhealthy", "database": "disconnected"})
@@ -64,8 +69,28 @@ def test_it_is_not_ready_without_the_schema_and_the_log_names_the_command(
             app = make_app(empty)
             assert ready(app) == DISCONNECTED
             assert [record.getMessage() for record in caplog.records if "platform.db" in record.name] == [
-                "not ready: the database has no schema yet: run `flask --app wsgi db upgrade`"
+                "not ready: the database lacks the schema of this version: run `flask --app wsgi db upgrade`"
             ]
+
+
+@pytest.mark.parametrize("revision", ["0002", "0003"])
+def test_on_the_schema_of_an_older_version_it_is_not_ready_and_requests_are_503(
+    empty_url: URL, revision: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(empty_url)
+    cli.init_app(app)
+    with app.app_context():
+        flask_migrate.upgrade(revision=revision)
+    client = app.test_client()
+    assert ready(app) == DISCONNECTED
+    for method, path in (("GET", ""), ("POST", ""), ("GET", "/1"), ("PUT", "/1"), ("PATCH", "/1/complete")):
+        response = client.open(f"/api/alice/tasks{path}", method=method, json={"title": "x"}, headers=bearer("alice"))
+        assert_error(response, 503, "Service Unavailable")
+    assert "the database lacks the schema of this version: run `flask --app wsgi db upgrade`" in caplog.messages
+    with app.app_context():
+        flask_migrate.upgrade()
+        assert client.get("/api/alice/tasks", headers=bearer("alice")).json == []
+        db.engine.dispose()
 
 
 def test_a_missing_sqlite_file_is_not_ready_and_not_made(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
+from migrations import online
 from tests.support.apps import client_for, make_app
 from tests.support.checkout import ROOT
 from tests.support.databases import Postgres
+from tests.support.waiting import wait_until
 from todo_api.platform.db.engine import db
 from todo_api.service import commands as cli
 
@@ -149,6 +151,33 @@ def test_a_writer_that_holds_the_table_keeps_the_migration_waiting_and_nobody_el
         # What was written before the triggers were there is known as well.
         assert feed(alice)["next"] == 1
         assert len(client_for(app, "bob").get("/api/bob/tasks/changes").json["changes"]) > 10
+
+
+@pytest.fixture
+def busy_autovacuum(postgres: Postgres) -> Iterator[None]:
+    """It looks for work every second, not every minute."""
+    postgres.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'", "SELECT pg_reload_conf()")
+    yield
+    postgres.execute("ALTER SYSTEM RESET autovacuum_naptime", "SELECT pg_reload_conf()")
+
+
+@pytest.mark.usefixtures("busy_autovacuum")
+def test_an_autovacuum_makes_way_for_the_migration(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online, "TRIES", 5)
+    with postgres.database() as url, at_0002(url) as (app, alice):
+        database = Postgres(url)
+        insert = (
+            INSERT.partition("VALUES")[0] + "SELECT 'alice', 'x', false, now(), now() FROM generate_series(1, 9000)"
+        )
+        # So slow that it would take minutes.
+        slow = "SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+        database.execute(f"ALTER TABLE tasks {slow}", insert, "UPDATE tasks SET completed = true")
+        working = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        working += " AND query LIKE 'autovacuum: VACUUM%public.tasks'"
+        [(worker,)] = wait_until(lambda: database.query(working), 30)
+        upgrade(app)
+        assert (worker,) not in database.query(working)
+        assert len(feed(alice)["changes"]) == 1000
 
 
 def test_a_table_partitioned_before_is_upgraded(postgres: Postgres) -> None:

@@ -2,4 +2,5 @@
 
 python -m tests.soak stops      # what a stop loses: nothing
 python -m tests.soak memory     # what a worker grows by: nothing
+python -m tests.soak upgrade    # what an upgrade loses: nothing
 """

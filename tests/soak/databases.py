@@ -1,4 +1,4 @@
-"""A database for a soak, with its schema."""
+"""A database for a soak, with its schema unless it is to be empty."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +11,9 @@ from tests.support.databases import running_postgres, sqlite_url
 
 
 @contextmanager
-def database(kind: str, folder: Path) -> Iterator[URL]:
+def database(kind: str, folder: Path, *, empty: bool = False) -> Iterator[URL]:
     if kind == "sqlite":
         yield sqlite_url(folder)  # the server migrates it
         return
     with running_postgres() as server, server.database() as url:
-        yield migrate(url)
+        yield url if empty else migrate(url)

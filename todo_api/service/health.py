@@ -46,7 +46,7 @@ def health() -> Response:
 @blp.answers(200, "The database answers.", DatabaseHealthSchema, example=json.loads(READY))
 @blp.answers(
     503,
-    "The database does not answer, it has no schema yet, or this server is stopping.",
+    "The database does not answer, it lacks the schema of this version, or this server is stopping.",
     DatabaseHealthSchema,
     example=json.loads(NOT_READY),
 )

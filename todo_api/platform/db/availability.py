@@ -1,6 +1,7 @@
 """What this process knows of the database: whether it answers, and which requests to turn away while it does not."""
 
 import logging
+import re
 from time import monotonic
 
 import psycopg2
@@ -20,7 +21,7 @@ LINE_SECONDS = 1
 
 
 class Unavailable(Exception):
-    """The database did not answer, or has no schema yet; a write may have happened all the same."""
+    """The database did not answer, or lacks the schema; a write may have happened all the same."""
 
 
 class RolledBack(Unavailable):
@@ -86,16 +87,19 @@ class Availability:
             return False
         self._next_line[type(error)] = now + LINE_SECONDS
         text = explained(error, self._upgrade_command)
-        log.error(text if is_missing_table(error) else f"database unavailable: {text}")
+        log.error(text if is_old_schema(error) else f"database unavailable: {text}")
         return True
 
 
-def is_missing_table(error: Exception) -> bool:
-    return isinstance(error, psycopg2.errors.UndefinedTable) or str(error).startswith("no such table")
+def is_old_schema(error: Exception) -> bool:
+    """Whether a table or a column is missing: the migrations of this version have not run."""
+    return isinstance(error, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn) or bool(
+        re.match(r"no such (table|column)|table \w+ has no column", str(error))
+    )
 
 
 def explained(error: Exception, upgrade_command: str) -> str:
     """An error's class and SQLSTATE, or what to do: the driver's text may hold addresses, names and values."""
-    if is_missing_table(error):
-        return f"the database has no schema yet: run `{upgrade_command}`"
+    if is_old_schema(error):
+        return f"the database lacks the schema of this version: run `{upgrade_command}`"
     return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".rstrip()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Executable
 
-from todo_api.platform.db.availability import POOL_WAIT_SECONDS, Availability, RolledBack, Unavailable, is_missing_table
+from todo_api.platform.db.availability import POOL_WAIT_SECONDS, Availability, RolledBack, Unavailable, is_old_schema
 from todo_api.platform.db.pool import Pool, Pooled, PoolExhausted
 from todo_api.platform.db.postgresql import PostgreSQL
 from todo_api.platform.db.sqlite import SQLite
@@ -125,8 +125,8 @@ class Database:
 
     def _failed(self, error: Exception, pooled: Pooled | None, admitted: float) -> Exception:
         """Unavailable, with a line in the log, or the error itself where it means a bug on our side."""
-        is_bug = isinstance(error, self._backend.bugs) and not is_missing_table(error)
-        is_answer = is_bug or is_missing_table(error) or self._backend.gave_up(error)
+        is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
+        is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
             self._return(pooled) if is_answer else self.pool.discard(pooled)
         if is_answer:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Executable
+from sqlalchemy import Executable, select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
@@ -56,8 +56,9 @@ def init_app(app: Flask, options: DatabaseOptions) -> None:
     pool = Pool(backend.connect, options.connections, lambda pooled: backend.is_usable(pooled, availability.lost))
 
     def ask(deadline: float) -> None:
-        tables = "; ".join(f"SELECT 1 FROM {table} LIMIT 1" for table in Base.metadata.tables)
-        backend.ask(tables, deadline, READY_SECONDS)
+        # Every column by its name: the tables of an older version lack some.
+        queries = [select(table).compile(dialect=dialect) for table in Base.metadata.tables.values()]
+        backend.ask("; ".join(f"{query} LIMIT 1" for query in queries), deadline, READY_SECONDS)
 
     is_ready = Readiness(ask, options.upgrade_command)
     app.extensions[__name__] = Database(backend, pool, availability, is_ready)
