@@ -88,19 +88,22 @@ class Watch:
         self._observe(self._parked)
 
     def _keep_asking(self, app: Any) -> None:
-        last_answer = monotonic()
+        answered, silent_since = True, 0.0
         while self._parked:
             gevent.sleep(ASK_SECONDS)
+            if answered:
+                silent_since = monotonic()
+            answered = False
             numbers: Mapping[str, int] = {}
             try:
                 with app.app_context():
                     numbers = self.ask(list(self._watchers))
-                last_answer = monotonic()
+                answered = True
             except Unavailable:
                 pass  # it is in the log
             except Exception:
                 log.exception("unhandled exception")
-            in_vain = monotonic() > last_answer + PATIENCE_SECONDS
+            in_vain = not answered and monotonic() > silent_since + PATIENCE_SECONDS
             for key, watchers in self._watchers.items():
                 for watcher in watchers:
                     if in_vain or numbers.get(key, 0) > watcher.known:
