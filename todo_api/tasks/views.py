@@ -12,7 +12,7 @@ from todo_api.platform.db.statements import Row
 from todo_api.platform.web.conditions import etag, if_match, is_known
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import ETAG, LINK, LOCATION
-from todo_api.platform.web.responses import json_response, link_to_next, no_content, page_of
+from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
 from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
 from todo_api.tasks.list_schemas import ListQuery, cursor
@@ -47,13 +47,12 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     `limit`, a `Link` header leads to the next page: follow it until an answer has none. Unknown parameters are ignored,
     and of one that is sent twice the last counts, but for `tag`: all of them count.
     """
-    filters = {name: query[name] for name in FILTERS if query[name] not in (None, [])}
+    filters = {name: query[name] for name in FILTERS if name in query}
     sort, limit = query["sort"], query["limit"]
-    rows = list_rows(user_id, query["completed"], filters, sort, query["after"], limit + 1)
-    page, has_more = page_of(rows, limit)
-    response = json_response(tasks_json(user_id, page))
-    if has_more:
-        position = cursor(ORDERS[sort].position_of(page[-1]))
+    rows = list_rows(user_id, query.get("completed"), filters, sort, query.get("after"), limit + 1)
+    response = json_response(tasks_json(user_id, rows[:limit]))
+    if len(rows) > limit:
+        position = cursor(ORDERS[sort].position_of(rows[limit - 1]))
         response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=position)
     return response
 

@@ -1,15 +1,13 @@
-"""Answers: JSON from bytes, and the parts of a paged list."""
+"""Answers: JSON from bytes, and the link to a list's next page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
 from werkzeug.datastructures import Headers
 
 from todo_api.platform.web.arguments import JSON
-
-Row = TypeVar("Row")
 
 
 class JSONResponse(Response):
@@ -27,11 +25,6 @@ def no_content() -> Response:
     response = Response(status=204)
     del response.headers["Content-Type"]
     return response
-
-
-def page_of(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
-    """The rows of a page, and whether there are more behind it; `rows` are those, read up to `limit` + 1."""
-    return rows[:limit], len(rows) > limit
 
 
 def link_to_next(path: str, repeated: Sequence[str], lists: Sequence[str] = (), **position: object) -> str:
