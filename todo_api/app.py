@@ -12,7 +12,7 @@ from todo_api.service import docs, document, health, index
 from todo_api.settings import Settings, read_settings
 from todo_api.tasks import answers, sync_views, views
 from todo_api.tasks.examples import HEADERS
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import watch
 
 
 def create_app(settings: Settings | None = None) -> App:

@@ -28,14 +28,11 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def verified(self, token: str) -> Verified:
-        """What the token says. Raises ApiError; `exp` and `nbf` hold on every call."""
-        verified = self._verified.get(token)
-        if verified is None or not verified.not_before <= time.time() < verified.until:
-            verified = self._verify(token)
-        return verified
-
-    def _verify(self, token: str) -> Verified:
-        cache = self._verified  # before the keys are looked at: what old ones have verified must not outlive them
+        """What the token says. Raises ApiError. `exp` and `nbf` are checked on every call."""
+        cache = self._verified  # taken before the keys are used: what old keys verified must not outlive them
+        verified = cache.get(token)
+        if verified is not None and verified.not_before <= time.time() < verified.until:
+            return verified
         verified = self.verifier.verify(token)
         if len(token) <= CACHED_TOKEN_LENGTH:
             with self._lock:
@@ -49,8 +46,8 @@ class TokenCache:
 
 
 def token_cache(app: Flask) -> TokenCache:
-    found: TokenCache = app.extensions[__name__]
-    return found
+    cache: TokenCache = app.extensions[__name__]
+    return cache
 
 
 def verifier(app: Flask) -> Verifier:

@@ -17,14 +17,8 @@ from todo_api.service.document import TITLE
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
 ASSETS = {
-    path.name: path
-    for path in (
-        SWAGGER_UI / "swagger-ui.css",
-        SWAGGER_UI / "swagger-ui-bundle.js",
-        OURS / "docs.css",
-        OURS / "docs.js",
-        OURS / "icon.svg",
-    )
+    **{name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")},
+    **{name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")},
 }
 # Swagger UI draws its icons from data: addresses; scripts and styles come from this host's files alone.
 CONTENT_SECURITY_POLICY = (

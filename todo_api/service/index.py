@@ -10,11 +10,7 @@ from todo_api.service.document import TITLE, VERSION
 
 blp = Blueprint("index", __name__, description="Where to begin; no token.")
 
-INDEX = {
-    "name": TITLE,
-    "version": VERSION,
-    "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"},
-}
+INDEX = {"name": TITLE, "version": VERSION, "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}}
 
 
 class IndexSchema(Schema):

@@ -22,8 +22,7 @@ from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, once_more
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, once_more, watch
 
 Values = dict[str, Any]
 

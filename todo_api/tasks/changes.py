@@ -15,8 +15,7 @@ from todo_api.platform.db.types import UTCDateTime
 from todo_api.platform.parking import Outcome
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, REVISION
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import COLUMNS, REVISION, watch
 
 _head = select(Counter.revision, Counter.horizon).where(Counter.user_id == bindparam("owner"))
 

@@ -2,18 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Identity,
-    Index,
-    Integer,
-    SmallInteger,
-    String,
-    func,
-    text,
-)
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from todo_api.auth.user_id import MAX_LENGTH as USER_ID_LENGTH

@@ -5,29 +5,12 @@ Triggers give each change its revision (see the migration). On PostgreSQL a writ
 same round trip: so what it decides on is not changed meanwhile, and writes cannot wait for each other in a circle.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Executable,
-    Insert,
-    Update,
-    bindparam,
-    case,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    null,
-    select,
-    text,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -36,35 +19,45 @@ from todo_api.platform.db.availability import RolledBack
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import MICROSECOND, UTCDateTime
-from todo_api.tasks.model import MAX_ID, Task, Tombstone
-from todo_api.tasks.waiting import watch
+from todo_api.platform.parking import Watch
+from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
 # What rows hold, in this order: everything but `user_id`, which the caller already knows.
 COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
 NAMES = [column.name for column in COLUMNS]
 _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 # A task from before revisions has its id for one.
-REVISION = func.coalesce(Task.revision, Task.id)
+REVISION = sa.func.coalesce(Task.revision, Task.id)
 
 Result = TypeVar("Result")
 
-_mine = Task.user_id == bindparam("owner")
-_this = (_mine, Task.id == bindparam("task_id"))
-_get = select(*COLUMNS).where(*_this)
-_get_by_key = select(*COLUMNS).where(_mine, Task.key == bindparam("key"))
+_mine = Task.user_id == sa.bindparam("owner")
+_this = (_mine, Task.id == sa.bindparam("task_id"))
+_this_revision = (*_this, any_of(REVISION, "revisions"))
+_get = sa.select(*COLUMNS).where(*_this)
+_get_by_key = sa.select(*COLUMNS).where(_mine, Task.key == sa.bindparam("key"))
 _get_tombstone = (
-    select(Tombstone.id, Tombstone.key, Tombstone.revision, Tombstone.deleted_at)
-    .where(Tombstone.user_id == bindparam("owner"), Tombstone.key == bindparam("key"))
+    sa.select(Tombstone.id, Tombstone.key, Tombstone.revision, Tombstone.deleted_at)
+    .where(Tombstone.user_id == sa.bindparam("owner"), Tombstone.key == sa.bindparam("key"))
     .order_by(Tombstone.revision.desc())
     .limit(1)
 )
-_now = bindparam("now", type_=UTCDateTime)
+_counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.user_id, "owners"))
+_now = sa.bindparam("now", type_=UTCDateTime)
 # Strictly forward, also where this clock is behind the one that wrote last.
-_later = case((Task.updated_at < _now, _now), else_=Task.updated_at + literal(MICROSECOND, UTCDateTime))
-LOCK = text("SELECT 1 FROM task_counters WHERE user_id = :owner FOR UPDATE")
+_later = sa.case((Task.updated_at < _now, _now), else_=Task.updated_at + sa.literal(MICROSECOND, UTCDateTime))
+LOCK = sa.text("SELECT 1 FROM task_counters WHERE user_id = :owner FOR UPDATE")
 # For what may be a user's first task: a row that is not there cannot be locked.
-MAKE_COUNTER = text("INSERT INTO task_counters (user_id, revision) VALUES (:owner, 0) ON CONFLICT DO NOTHING")
-_LOCK_NEW = text(f"{MAKE_COUNTER.text}; {LOCK.text}")
+MAKE_COUNTER = sa.text("INSERT INTO task_counters (user_id, revision) VALUES (:owner, 0) ON CONFLICT DO NOTHING")
+_LOCK_NEW = sa.text(f"{MAKE_COUNTER.text}; {LOCK.text}")
+
+
+def _last_revisions(owners: Collection[str]) -> dict[str, int]:
+    return dict(run(_counters, owners=owners))
+
+
+# Requests that wait for a change of a user's tasks, each by the last revision that it knows.
+watch = Watch(_last_revisions)
 
 
 def id_of(row: Row) -> int:
@@ -80,11 +73,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class _next_revision(ColumnElement[int]):
+class _next_revision(sa.ColumnElement[int]):
     """What a write sets `revision` to. PostgreSQL's trigger takes the next; SQLite's comes too late to be returned."""
 
     inherit_cache = True
-    owner: BindParameter[str] = bindparam("owner")
+    owner: sa.BindParameter[str] = sa.bindparam("owner")
 
 
 @compiles(_next_revision)
@@ -99,9 +92,9 @@ def _taken_now(element: _next_revision, compiler: SQLCompiler, **options: Any) -
     return f"max(coalesce(({counter}), 0) + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
 
 
-def _new(names: Iterable[str]) -> dict[str, BindParameter[Any]]:
+def _new(names: Iterable[str]) -> dict[str, sa.BindParameter[Any]]:
     """A parameter `new_…` for each column: SQLAlchemy keeps the plain names for itself."""
-    return {name: bindparam(f"new_{name}", type_=Task.__table__.c[name].type) for name in names}
+    return {name: sa.bindparam(f"new_{name}", type_=Task.__table__.c[name].type) for name in names}
 
 
 def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,45 +102,39 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _insert(names: frozenset[str]) -> Insert:
-    values = {"user_id": bindparam("owner"), "revision": _next_revision(), **_new(names)}
+def _insert(names: frozenset[str]) -> sa.Insert:
+    values = {"user_id": sa.bindparam("owner"), "revision": _next_revision(), **_new(names)}
     if "key" not in names:
-        return insert(Task).values(values).returning(*COLUMNS)
-    taken = [
-        exists().where(table.user_id == bindparam("owner"), table.key == bindparam("new_key"))
+        return sa.insert(Task).values(values).returning(*COLUMNS)
+    is_free = [
+        ~sa.exists().where(table.user_id == sa.bindparam("owner"), table.key == sa.bindparam("new_key"))
         for table in (Task, Tombstone)
     ]
-    return (
-        insert(Task).from_select(list(values), select(*values.values()).where(~taken[0], ~taken[1])).returning(*COLUMNS)
-    )
+    return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*COLUMNS)
 
 
-def _matching(conditional: bool) -> list[ColumnElement[bool]]:
-    return [any_of(REVISION, "revisions")] if conditional else []
-
-
-def _change(values: Mapping[str, Any], conditional: bool) -> Update:
+def _change(values: Mapping[str, Any], conditional: bool) -> sa.Update:
     """Sets only the fields given, so that writers of different fields never overwrite each other."""
     values = {"updated_at": _later, "revision": _next_revision(), **values}
     if "completed" in values:
         completed = values["completed"]
-        values["completed_at"] = case((~completed, null()), (Task.completed, Task.completed_at), else_=_later)
-    return update(Task).where(*_this, *_matching(conditional)).values(values).returning(*COLUMNS)
+        values["completed_at"] = sa.case((~completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
+    return sa.update(Task).where(*(_this_revision if conditional else _this)).values(values).returning(*COLUMNS)
 
 
 @cache
-def _update(names: frozenset[str], conditional: bool) -> Update:
+def _update(names: frozenset[str], conditional: bool) -> sa.Update:
     return _change(_new(names), conditional)
 
 
 @cache
-def _toggle(conditional: bool) -> Update:
+def _toggle(conditional: bool) -> sa.Update:
     return _change({"completed": ~Task.completed}, conditional)
 
 
 @cache
-def _delete(conditional: bool) -> Executable:
-    return delete(Task).where(*_this, *_matching(conditional)).returning(Task.id)
+def _delete(conditional: bool) -> sa.Executable:
+    return sa.delete(Task).where(*(_this_revision if conditional else _this)).returning(Task.id)
 
 
 def completion(fields: Mapping[str, Any], at: datetime) -> dict[str, datetime | None]:
@@ -194,7 +181,7 @@ def delete_task(user_id: str, task_id: int, revisions: Sequence[int] | None = No
 
 
 def _write_to(
-    task_id: int, clause: Executable, user_id: str, revisions: Sequence[int] | None, **parameters: Any
+    task_id: int, clause: sa.Executable, user_id: str, revisions: Sequence[int] | None, **parameters: Any
 ) -> Row | None:
     if not _may_exist(task_id):
         return None
@@ -203,7 +190,7 @@ def _write_to(
     return _write(clause, LOCK, user_id, task_id=task_id, **parameters)
 
 
-def _write(clause: Executable, lock: Executable | None, user_id: str, **parameters: Any) -> Row | None:
+def _write(clause: sa.Executable, lock: sa.Executable | None, user_id: str, **parameters: Any) -> Row | None:
     """The row written, if any; then requests that wait for a change of this user's go on."""
     rows = once_more(lambda: run(clause, lock=lock, owner=user_id, **parameters))
     if not rows:

@@ -101,11 +101,7 @@ class OperationSchema(Schema):
         allow_none=True,
         metadata={"description": "The task as the client saw it before its change: others' changes are kept."},
     )
-    data = Object(
-        TaskUpdate,
-        unknown=EXCLUDE,
-        metadata={"description": "The fields to write; needed in a `put`."},
-    )
+    data = Object(TaskUpdate, unknown=EXCLUDE, metadata={"description": "The fields to write; needed in a `put`."})
 
 
 class BatchSchema(Schema):
