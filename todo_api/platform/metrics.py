@@ -16,13 +16,13 @@ from flask import Flask, Response, request
 from todo_api.platform.db.engine import database
 from todo_api.platform.logs import Answer
 from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.headers import METHODS
 
 # Where prometheus-client looks for the folder in which the workers share their numbers.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
 # The name under which this process counts in a shared folder; empty where there is none.
 _process_name: list[str] = []
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a statement on loopback to the longest that a request may take.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

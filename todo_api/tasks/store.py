@@ -81,12 +81,9 @@ class _next_revision(sa.ColumnElement[int]):
 
 
 @compiles(_next_revision)
-def _taken_by_trigger(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
-    return "NULL"
-
-
-@compiles(_next_revision, "sqlite")
-def _taken_now(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
+def _next_revision_sql(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
+    if compiler.dialect.name != "sqlite":
+        return "NULL"
     owner = compiler.process(element.owner, **options)
     counter = f"SELECT revision FROM task_counters WHERE user_id = {owner}"
     return f"max(coalesce(({counter}), 0) + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"

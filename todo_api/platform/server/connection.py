@@ -69,7 +69,7 @@ class Connection:
             log.exception("a connection failed")
         finally:
             self._socket.close()
-            self.server.leave(self)
+            self.server.connections.discard(self)
 
     def _serve_request(self) -> bool:
         """Whether the connection goes on after this request."""

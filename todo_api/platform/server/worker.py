@@ -95,9 +95,8 @@ class Server:
         # Requests that may be under way at once; those of the other connections wait.
         self.places = Semaphore(options.connections + SPARE_PLACES)
         self._options = options
-        self._connections: set[Connection] = set()
-        # Those whose request waits for a change.
-        self.parked: set[Connection] = set()
+        self.connections: set[Connection] = set()
+        self.parked: set[Connection] = set()  # those whose request waits for a change
         self._connection_limit = connection_limit
         self._stopped = Event()
         self._all_workers_stop = False
@@ -134,7 +133,7 @@ class Server:
         self._listener.close()
         self._go_on(GRACE_SECONDS)
         self._go_on(self._options.drain_seconds - GRACE_SECONDS, while_busy=True)
-        for connection in self._connections:
+        for connection in self.connections:
             connection.shut_down(socket.SHUT_RD)  # else a write of the last moment is cut off before its answer
         self._go_on(GRACE_SECONDS, while_busy=True)
         if unanswered := self._busy():
@@ -151,7 +150,7 @@ class Server:
             self._maintain()
 
     def _busy(self) -> int:
-        return sum(connection.busy for connection in self._connections)
+        return sum(connection.busy for connection in self.connections)
 
     def _accept(self) -> None:
         """Let one client in, and leave the next to another worker."""
@@ -166,22 +165,19 @@ class Server:
             with contextlib.suppress(OSError):  # the client has left, as its greenlet finds out
                 client.setsockopt(*option)
         connection = Connection(self, gevent_socket(client.family, client.type, fileno=client.detach()), address)
-        self._connections.add(connection)
+        self.connections.add(connection)
         gevent.spawn(connection.serve)
         if self._is_full():  # the others wait in the kernel until one has left
             self._clients.stop()
         time.sleep(YIELD_SECONDS)
 
     def _is_full(self) -> bool:
-        return len(self._connections) >= self._connection_limit
-
-    def leave(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        return len(self.connections) >= self._connection_limit
 
     def _maintain(self) -> None:
         """Cut off clients that are silent, or take too long to send a request; accept again where there is room."""
         now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._is_full() else SILENCE_SECONDS
-        for connection in self._connections:
+        for connection in self.connections:
             if connection.is_overdue(now, silence):
                 connection.shut_down()
         for connection in self.parked:

@@ -76,11 +76,6 @@ class Blueprint(flask_smorest.Blueprint):
         answers = {error.status: error.name for error in shared} | {422: invalid_answer}
         return lambda view: _marked(view, documented=getattr(view, "documented", {}) | answers)
 
-    @staticmethod
-    def doc(**texts: Any) -> Decorator:
-        decorator: Decorator = flask_smorest.Blueprint.doc(**texts)
-        return decorator
-
 
 def _marked(view: View, **attributes: Any) -> View:
     """A view with attributes, which decorators around it copy, and `route` reads."""
