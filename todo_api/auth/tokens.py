@@ -1,7 +1,4 @@
-"""Bearer tokens: each is verified once, with a shared secret or a key set, and remembered while it is valid.
-
-RFC 6750 says how a token is carried and refused, RFC 8725 how it is verified.
-"""
+"""Bearer tokens (RFC 6750), each verified once, with a shared secret or a key set, and cached while it is valid."""
 
 import threading
 import time
@@ -18,7 +15,7 @@ CACHED_TOKEN_LENGTH = 4096
 
 
 class TokenCache:
-    """Remembers verified tokens, whole, so that a busy user costs no signature check a request."""
+    """Caches verified tokens, so that most requests cost no signature check."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
         self.verifier: Verifier = (
@@ -37,7 +34,7 @@ class TokenCache:
         if len(token) <= CACHED_TOKEN_LENGTH:
             with self._lock:
                 if len(cache) >= CACHED_TOKENS:
-                    del cache[next(iter(cache))]  # the oldest: one token more costs one signature check more
+                    del cache[next(iter(cache))]  # the oldest, which is verified again if it comes back
                 cache[token] = verified
         return verified
 
@@ -51,7 +48,7 @@ def token_cache(app: Flask) -> TokenCache:
 
 
 def verifier(app: Flask) -> Verifier:
-    """The app's own: a SharedSecret, which signs tokens for development, or a KeySet."""
+    """The app's verifier: a KeySet, or a SharedSecret, which also signs tokens for development."""
     return token_cache(app).verifier
 
 

@@ -1,4 +1,4 @@
-"""Where to begin: the service's name and version, and where its documents are."""
+"""The index: the service's name and version, and links to its documentation and health."""
 
 import orjson
 from flask import Response

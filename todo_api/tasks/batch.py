@@ -1,6 +1,6 @@
-"""Batches: up to a hundred operations, done in order in one transaction, each with a result of its own.
+"""Batches: up to a hundred operations, done in order in one transaction, each with its own result.
 
-All is decided here, on rows that were read under the lock of the user's counter, and then written in a few statements.
+Everything is decided here, on rows read while the user's counter is locked, and then written in a few statements.
 """
 
 import time
@@ -22,7 +22,7 @@ from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, once_more, watch
+from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, retry_once, watch
 
 Values = dict[str, Any]
 
@@ -37,7 +37,7 @@ _tombstones = (
     .order_by(Tombstone.revision)
 )
 _delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
-_count = (
+_save_revision = (
     update(Counter)
     .where(Counter.user_id == _owner, Counter.revision < bindparam("last"))
     .values(revision=bindparam("last"))
@@ -59,7 +59,7 @@ def _update(dialect: str) -> Executable:
 
 
 def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
-    """The operations' results, in order. Raises Unavailable, and then nothing was done."""
+    """Do the operations. Returns their results, in order. Raises Unavailable."""
 
     def work() -> tuple[list[Values], bool]:
         with transaction() as run:
@@ -67,7 +67,7 @@ def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
             batch = _Batch(user_id, run, operations)
             return [batch.do(operation) for operation in operations], batch.write()
 
-    results, has_changes = once_more(work)
+    results, has_changes = retry_once(work)
     if has_changes:
         watch.notify(user_id)
     return [{**result, "task": result["task"] and result["task"](user_id)} for result in results]
@@ -108,7 +108,7 @@ class _Batch:
         self._by_key: dict[str, _Entry] = {}
         self._by_id: dict[int, _Entry] = {}
         self._entries: list[_Entry] = []
-        ids = [operation.task_id for operation in operations if operation.may_exist]
+        ids = [operation.task_id for operation in operations if store.may_exist(operation.task_id)]
         keys = [operation.key for operation in operations if operation.key and operation.task_id is None]
         for row in run(_tombstones, owner=user_id, ids=ids, keys=keys):
             self._know(_Entry(row[0], {}, dict(zip(TOMBSTONE_NAMES, row, strict=True))))
@@ -125,7 +125,7 @@ class _Batch:
             self._by_id[entry.id] = entry
 
     def do(self, operation: Operation) -> Values:
-        """Do one operation: its result."""
+        """Do one operation. Returns its result."""
         entry = self._by_key.get(operation.key) if operation.task_id is None else self._by_id.get(operation.task_id)
         if operation.errors:
             return _result(422, entry, detail=INVALID, errors=operation.errors)
@@ -140,9 +140,9 @@ class _Batch:
         if changes and operation.conflicts_with(entry.values, changes):
             return _result(412, entry, detail=f"Task with key {operation.key} has changed")
         if changes:
-            at = max(self._now, entry.values["updated_at"] + MICROSECOND)
-            done = store.completion(changes, at)
-            entry.values |= {**changes, **done, "updated_at": at, "revision": self._take_revision()}
+            updated_at = max(self._now, entry.values["updated_at"] + MICROSECOND)
+            entry.values |= {**changes, **store.completion(changes, updated_at)}
+            entry.values |= {"updated_at": updated_at, "revision": self._take_revision()}
             entry.changed = True
         return _result(200, entry)
 
@@ -186,7 +186,7 @@ class _Batch:
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[entry.id for entry in deleted])
         if new or changed or deleted:
-            self._run(_count, owner=self._user_id, last=self._revision)
+            self._run(_save_revision, owner=self._user_id, last=self._revision)
         return bool(new or changed or deleted)
 
     def _write(self, clause: Executable, names: Sequence[str], rows: Sequence[Values]) -> list[Row]:

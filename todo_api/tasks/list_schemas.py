@@ -1,4 +1,4 @@
-"""What comes in for a list: its filters, its order, where a page begins."""
+"""The query of a list: its filters, its order, the position at which a page begins."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ class Sort(fields.String):
 
 
 class Cursor(fields.Field[Position]):
-    """A position in a list, as its order counts it."""
+    """A position in a list, as numbers."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Position:
         if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
@@ -40,7 +40,7 @@ class Cursor(fields.Field[Position]):
 
 
 def cursor(position: Position) -> str:
-    """A position as `Cursor` reads it."""
+    """The text that `Cursor` loads as this position."""
     return f"{position.number}_{position.id}"
 
 
@@ -69,7 +69,7 @@ class ListQuery(Schema):
         metadata={
             "description": "The order: newest, oldest, first due, highest priority or last changed first.",
             "enum": list(ORDERS),
-            # Names for generated clients, which would number what is no word (`VALUE_0`).
+            # For generated clients, which would otherwise call them `VALUE_0` and so on.
             "x-enum-varnames": [re.sub("-(.*)", r"\1_descending", name).upper() for name in ORDERS],
             "default": "-created",
         },

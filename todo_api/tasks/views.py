@@ -27,7 +27,7 @@ blp = UserBlueprint("tasks", __name__, path="tasks", description=f"The tasks of 
 
 
 class TaskConverter(BaseConverter):
-    """A part of a path that may be a task's id: anything but the names of what else is there."""
+    """A path segment that may be a task's id: anything but the names of the other operations."""
 
     part_isolating = True
     regex = r"(?!(?:changes|batch)\Z)[^/]+"
@@ -165,7 +165,7 @@ def _of_key(user_id: str, key: str) -> Row:
 
 
 def _unchanged(user_id: str, task_id: int) -> Row:
-    """The task that a write has left alone: its condition does not hold. Raises ApiError 404 where there is none."""
+    """The task that a write did not change because `If-Match` does not match. Raises ApiError 404 if there is none."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
@@ -181,5 +181,5 @@ def _not_found(task_id: int) -> ApiError:
 
 
 def path_of(user_id: str) -> str:
-    """The list's relative reference, without the `Host` that the client sent."""
+    """The list's path, without a host: the client's `Host` is not to be trusted."""
     return f"/api/{quote(user_id, safe='')}/tasks"
