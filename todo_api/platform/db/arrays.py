@@ -24,7 +24,7 @@ class _Values(TypeDecorator[Any]):
 
 
 class any_of(ColumnElement[bool]):
-    """Whether a column has one of the values in a parameter, which may be none."""
+    """Whether a column has one of the values in a parameter, which may be empty."""
 
     inherit_cache = True
 
@@ -61,7 +61,7 @@ def _contains_all_sql(element: contains_all, compiler: SQLCompiler, **options: A
 
 
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> FromClause:
-    """The rows of a parameter, which `as_parameter` makes, as something to select from. `dialect` is its name."""
+    """The rows in a parameter, made by `as_parameter`, as a table to select from. `dialect` is its name."""
     given = bindparam(parameter, type_=Text)
     if dialect == "postgresql":
         typed = [column(field.name, getattr(field.type, "impl_instance", field.type)) for field in columns]
@@ -73,7 +73,7 @@ def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str)
 
 
 def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
-    """Rows for `rows_in`; times are aware."""
+    """Rows as a parameter of `rows_in`; times are aware."""
     option = 0 if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
     return orjson.dumps(rows, default=_microseconds, option=option).decode()
 

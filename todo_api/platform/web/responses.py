@@ -11,7 +11,7 @@ from todo_api.platform.web.arguments import JSON
 
 
 class JSONResponse(Response):
-    """JSON whose headers are right as they are: werkzeug would look for a Location to parse, and count the bytes."""
+    """JSON with complete headers: werkzeug would look for a Location to parse, and count the bytes."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         return super().get_wsgi_headers(environ) if self.status_code in {204, 304} else self.headers
@@ -28,10 +28,9 @@ def no_content() -> Response:
 
 
 def link_to_next(path: str, repeated: Sequence[str], lists: Sequence[str] = (), **position: object) -> str:
-    """The value of `Link` (RFC 8288), relative to the server, so that no `Host` counts.
+    """The value of `Link` (RFC 8288), relative to the server, so that the client's `Host` does not matter.
 
-    Those of the current query's parameters that are `repeated` stay as they were sent: of duplicates the last, all of
-    those that are `lists`.
+    It repeats the query's parameters in `repeated`, the last of duplicates, and all duplicates of those in `lists`.
     """
     sent = {name: request.args.getlist(name) for name in (*repeated, *lists) if name in request.args}
     query = {name: values if name in lists else values[-1:] for name, values in sent.items()}
