@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL
 
 from todo_api.platform import casts
-from todo_api.platform.casts import SECRET_BYTES, origin
+from todo_api.platform.casts import SECRET_BYTES, origin, whole_number
 from todo_api.platform.environment import SettingsError, cast_settings, read_environment, setting
 from todo_api.platform.options import DatabaseOptions, ServerOptions
 
@@ -19,7 +19,7 @@ SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
 # For connecting and one statement together: with a second for the pool and one of grace, a request ends within ten.
-DATABASE_SECONDS = 8
+DB_SECONDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +52,15 @@ class Settings:
     jwt_audience: tuple[str, ...] | None = setting(
         None, casts.names, "the `aud` that a token must carry; a JSON list: one of them; unset: as `JWT_ISSUER`"
     )
-    jwt_leeway_seconds: int = setting(
-        10, casts.whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`"
-    )
+    jwt_leeway_seconds: int = setting(10, whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`")
     cors_origins: tuple[str, ...] = setting(
         ("http://localhost:3000",), casts.origins, "a JSON list of the exact origins whose pages may call"
     )
     debug: bool = setting(False, casts.yes_or_no, "log more; nothing else")
     host: str = setting("127.0.0.1", str, "address to listen on")
-    port: int = setting(8000, casts.whole_number(1, 65535), "port to listen on")
+    port: int = setting(8000, whole_number(1, 65535), "port to listen on")
     web_concurrency: int | None = setting(
-        None, casts.whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
+        None, whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
     )
     pin_workers: bool | None = setting(
         None,
@@ -70,25 +68,19 @@ class Settings:
         "keep each worker on one CPU; unset: only where the service may use fewer CPUs than the host has",
     )
     threads: int = setting(
-        8, casts.whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
+        8, whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
     )
     lame_duck_seconds: int = setting(
-        2, casts.whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
+        2, whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
     )
     drain_seconds: int = setting(
-        6, casts.whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
+        6, whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
     )
-    max_body_bytes: int = setting(
-        1024 * 1024, casts.whole_number(1024, 2**30), "a larger request body is refused (413)"
-    )
-    db_connect_timeout_seconds: int = setting(
-        3, casts.whole_number(1, DATABASE_SECONDS), "limit for connecting to PostgreSQL"
-    )
-    db_lock_timeout_seconds: int = setting(2, casts.whole_number(1, DATABASE_SECONDS), "limit for waiting for a lock")
+    max_body_bytes: int = setting(1024 * 1024, whole_number(1024, 2**30), "a larger request body is refused (413)")
+    db_connect_timeout_seconds: int = setting(3, whole_number(1, DB_SECONDS), "limit for connecting to PostgreSQL")
+    db_lock_timeout_seconds: int = setting(2, whole_number(1, DB_SECONDS), "limit for waiting for a lock")
     db_statement_timeout_seconds: int = setting(
-        4,
-        casts.whole_number(1, DATABASE_SECONDS),
-        f"limit for one statement; with the one for connecting at most {DATABASE_SECONDS}",
+        4, whole_number(1, DB_SECONDS), f"limit for one statement; with the one for connecting at most {DB_SECONDS}"
     )
     metrics_token: str | None = setting(
         None,
@@ -161,9 +153,9 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
     values, problems = cast_settings(Settings, given)
     problems += _authentication_problems(given, values)
     names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
-    if sum(values.get(name, getattr(Settings, name)) for name in names) > DATABASE_SECONDS:
+    if sum(values.get(name, getattr(Settings, name)) for name in names) > DB_SECONDS:
         problems.append(
-            f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
+            f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DB_SECONDS}:"
             " a request is answered within ten seconds"
         )
     if problems:

@@ -1,7 +1,7 @@
 """What every token must contain, whatever key verifies it, and how a token is refused."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import jwt
 
@@ -32,16 +32,6 @@ class Verified(NamedTuple):
     not_before: float
     until: float
     expires: int  # the token's `exp`, without leeway
-
-
-class Verifier(Protocol):
-    """Verifies tokens with one kind of key. `fetches` counts the fetches of keys by their outcome."""
-
-    @property
-    def fetches(self) -> Mapping[str, int]: ...
-
-    def verify(self, token: str) -> Verified:
-        """Raises ApiError for a token that is refused."""
 
 
 def refuse(detail: str) -> NoReturn:

@@ -61,7 +61,7 @@ class KeySet:
         # Monotonic times: when the last fetch began, when the keys expire, when the next fetch is due.
         self._began = self._kept_until = self._due = float("-inf")
         self._failing = False
-        self.fetches: dict[str, int] = {"ok": 0, "failed": 0}
+        self.fetches = {"ok": 0, "failed": 0}
 
     def verify(self, token: str) -> Verified:
         """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""

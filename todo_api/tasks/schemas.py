@@ -40,27 +40,26 @@ class Tags(Items):
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
+id_metadata = {"format": "int64", "minimum": 1, "examples": [1]}
+key_metadata = {"pattern": "^[A-Za-z0-9._~-]*$", "examples": ["0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911"]}
+
+
 class TaskPath(Schema):
     task_id = IntegerText(
         required=True,
         metadata={
+            **id_metadata,
             "description": "The task's `id`. A number that is no id of this user's tasks, however large, is a 404.",
-            "format": "int64",
-            "minimum": 1,
-            "examples": [1],
         },
     )
 
 
-_title = {
-    "description": "What is to be done, exactly as it was sent.",
-    "examples": ["Buy milk"],
-    "pattern": STORABLE_PATTERN,
-}
+_text = {"pattern": STORABLE_PATTERN}
+_title = {**_text, "description": "What is to be done, exactly as it was sent.", "examples": ["Buy milk"]}
 _description = {
+    **_text,
     "description": "More about it, exactly as it was sent; `null` for nothing.",
     "examples": ["Two litres"],
-    "pattern": STORABLE_PATTERN,
 }
 _completed = {"description": "Whether it is done."}
 _due = {
@@ -80,9 +79,6 @@ class Key(Text):
         if key and not KEY_CHARACTERS.fullmatch(key):
             raise invalid("string_pattern_mismatch", "ASCII letters, digits, '.', '_', '~' and '-'")
         return key
-
-
-key_metadata = {"pattern": "^[A-Za-z0-9._~-]*$", "examples": ["0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911"]}
 
 
 class TaskCreate(Schema):
@@ -148,13 +144,7 @@ class TaskSchema(Schema):
     """A task as it is stored."""
 
     id = fields.Integer(
-        required=True,
-        metadata={
-            "description": "Assigned by the service, and never used again.",
-            "format": "int64",
-            "minimum": 1,
-            "examples": [1],
-        },
+        required=True, metadata={**id_metadata, "description": "Assigned by the service, and never used again."}
     )
     key = fields.String(
         required=True,

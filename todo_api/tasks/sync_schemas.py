@@ -15,6 +15,7 @@ from todo_api.tasks.schemas import (
     Revision,
     TaskSchema,
     TaskUpdate,
+    id_metadata,
     key_metadata,
     time_metadata,
 )
@@ -54,7 +55,7 @@ class ChangesQuery(Schema):
 class TombstoneSchema(Schema):
     """What is left of a deleted task."""
 
-    id = fields.Integer(required=True, metadata={"format": "int64", "minimum": 1, "examples": [1]})
+    id = fields.Integer(required=True, metadata=id_metadata)
     key = fields.String(required=True, validate=Length(1, KEY_LENGTH), metadata=key_metadata)
     deleted = fields.Boolean(required=True, metadata={"enum": [True]})
     deleted_at = Timestamp(required=True, metadata=time_metadata("When it was deleted.", examples.UPDATED_AT))
@@ -121,11 +122,10 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
 # Always null, but the types of openapi-fetch would lack a property that can be nothing else.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
+_stored = OneOf(TaskSchema, TombstoneSchema)
 _errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"minItems": 1})
 RESULTS = (
-    _result(
-        "Written", "The task as it now stands, or a deleted one's tombstone.", 200, OneOf(TaskSchema, TombstoneSchema)
-    ),
+    _result("Written", "The task as it now stands, or a deleted one's tombstone.", 200, _stored),
     _result("Created", "The new task.", 201, OneOf(TaskSchema)),
     _result("NothingToDelete", "There was nothing to delete.", 204, _nothing),
     _result("TaskNotFound", "There is no task of this id.", 404, _nothing, detail=_detail),
