@@ -63,14 +63,13 @@ LINKS = {
     name: {"operationId": name, "parameters": _created}
     for name in ("get_task", "update_task", "toggle_task", "delete_task")
 }
-EXAMPLE_TAG = f'"{examples.REVISION}"'
 CONDITIONAL = {
     name: {
         "in": "header",
         "name": name,
         "description": text,
         "schema": {"type": "string"},
-        "examples": {"Any": {"value": "*"}, "This revision": {"value": EXAMPLE_TAG}},
+        "examples": {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}},
     }
     for name, text in (
         ("If-Match", "Do it only where the task has one of these entity tags; `*`: any."),

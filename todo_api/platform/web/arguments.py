@@ -1,7 +1,7 @@
 """Input: path, query and body, each loaded with a schema; errors use the error vocabulary."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request, current_app
@@ -26,17 +26,6 @@ class ArgumentsParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(LOCATIONS, EXCLUDE)
 
-    def use_args(self, argmap: Any, *args: Any, **options: Any) -> Callable[..., Any]:
-        decorate = super().use_args(argmap, *args, **options)
-
-        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            decorated = decorate(view)
-            if options.get("location") == "json":
-                decorated.reads_body = True  # type: ignore[attr-defined]  # outer decorators copy it
-            return decorated
-
-        return decorator
-
     def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
         """The last of duplicate parameters; all of them for a list field."""
         repeated = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, fields.List)}
@@ -59,7 +48,7 @@ class ArgumentsParser(FlaskParser):
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **options: Any) -> NoReturn:
         [(location, messages)] = error.messages_dict.items()
         view: Any = current_app.view_functions[req.endpoint or ""]
-        if location == "path" and getattr(view, "reads_body", False):
+        if location == "path" and hasattr(view, "json_schema"):
             read_body(req)  # 415 and 413 come before errors in the path
         raise InvalidInput(LOCATIONS[location], problems_in(messages, schema))
 

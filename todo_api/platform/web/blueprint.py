@@ -36,7 +36,7 @@ class Blueprint(flask_smorest.Blueprint):
         register = super().route(rule, **options)
 
         def decorator(view: View) -> View:
-            body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "reads_body") else ()
+            body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "json_schema") else ()
             responses = {error.status: error.name for error in (*self.ERRORS, *body_errors)}
             responses |= getattr(view, "documented", {})
             document = {"operationId": view.__name__, "security": list(self.SECURITY), "responses": responses}
@@ -53,12 +53,7 @@ class Blueprint(flask_smorest.Blueprint):
             options["examples"] = examples(options["examples"])
         # An instance: of a class, webargs would make one for each request.
         load = super().arguments(schema(), location=location, as_kwargs=location == "path", **options)
-
-        def decorator(view: View) -> View:
-            decorated: View = load(view)
-            return _marked(decorated, path_schema=schema) if location == "path" else decorated
-
-        return decorator
+        return lambda view: _marked(load(view), **{f"{location}_schema": schema})
 
     def reads(self, *headers: Mapping[str, Any]) -> Decorator:
         """Document request headers that the operation reads by itself: OpenAPI's parameters."""
