@@ -31,18 +31,15 @@ def request_id(environ: dict[str, Any]) -> str:
 
 
 class Answer(NamedTuple):
-    """A request and how it was answered. `route` is the path's template: the path itself names a user.
-
-    `waited` are the seconds for which the request was parked, `seconds` all others.
-    """
+    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
 
     request_id: str
     method: str
     route: str | None
     status: int
-    seconds: float
+    seconds: float  # without `waited`
     size: int
-    waited: float
+    waited: float  # the seconds for which it was parked
 
 
 def write_line(answer: Answer) -> None:

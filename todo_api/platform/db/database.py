@@ -64,12 +64,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
-        """Several statements that take effect together or not at all. Yields what runs one. Raises Unavailable.
-
-        The whole transaction has the time limit of one statement.
-        """
+        """Several statements that take effect together or not at all. Yields what runs one. Raises Unavailable."""
         with self.connection() as connection:
-            deadline = monotonic() + self._backend.statement_seconds
+            deadline = monotonic() + self._backend.statement_seconds  # one statement's limit, for all of them
 
             def run(clause: Executable, **parameters: Any) -> list[Row]:
                 limits = self._backend.limits(max(deadline - monotonic(), 0.001))

@@ -23,10 +23,7 @@ class Pooled(NamedTuple):
 
 
 class Pool:
-    """At most `size` connections; the one used last goes out first.
-
-    SQLAlchemy's pool costs more than running a statement does, and blocks the thread while it waits.
-    """
+    """At most `size` connections, the last used first. SQLAlchemy's pool costs more than a statement, and blocks."""
 
     def __init__(self, connect: Callable[[], Any], size: int, is_usable: Callable[[Pooled], bool]) -> None:
         """`is_usable` checks a connection before it goes out again."""

@@ -53,13 +53,9 @@ class PostgreSQL:
         return connection
 
     def limit_waits(self) -> None:
-        """Limit how long this process waits for a server that is frozen, or behind a network that is cut.
+        """Limit how long a worker waits for a server that is frozen or cut off; migrations may take their time."""
 
-        For workers, after the fork: migrations may take their time. psycopg2 calls `wait` for each wait ("green" mode,
-        in which it ignores `connect_timeout`).
-        """
-
-        def wait(connection: Any) -> None:
+        def wait(connection: Any) -> None:  # called for each wait; psycopg2 then ignores `connect_timeout`
             is_connected = connection.status in (extensions.STATUS_READY, extensions.STATUS_BEGIN)
             limit = self.statement_seconds + GRACE_SECONDS if is_connected else self._options.connect_seconds
             _wait_until(monotonic() + limit, connection)
@@ -107,10 +103,8 @@ class PostgreSQL:
 
 
 def _wait_until(deadline: float, connection: Any) -> None:
-    """Let a connection or a statement proceed until it is done. Raises OperationalError at the deadline.
-
-    The caller closes the connection: within psycopg2's wait that would be a deadlock.
-    """
+    """Let a connection or a statement proceed until it is done. Raises OperationalError at the deadline."""
     while (state := connection.poll()) != extensions.POLL_OK:
         if not wait_for(connection.fileno(), state, deadline - monotonic()):
+            # The caller closes the connection: within psycopg2's wait that would be a deadlock.
             raise psycopg2.OperationalError("no answer in time")

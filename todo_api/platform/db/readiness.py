@@ -17,10 +17,7 @@ PATIENCE_SECONDS = 0.25  # for callers that find a question under way already
 
 
 class Readiness:
-    """Asks once a second at most, one question at a time, and keeps at most one caller waiting long.
-
-    A thread asks, so that the time limit also covers what has none, such as looking up the host's name.
-    """
+    """Asks once a second at most, one question at a time, and keeps at most one caller waiting long."""
 
     def __init__(self, ask: Callable[[float], None], upgrade_command: str) -> None:
         """`ask` gets a deadline, and raises the driver's error if the database is not ready."""
@@ -36,6 +33,7 @@ class Readiness:
         with self._lock:
             now, patience = monotonic(), float(READY_SECONDS)
             if self._done.is_set() and now >= self._answered + KEPT_SECONDS:
+                # In a thread, so that the time limit also covers what has none, such as looking up the host's name.
                 self._done, self._asked = Event(), now
                 Thread(target=self._find_out, args=(self._done, now + READY_SECONDS), daemon=True).start()
             elif now < self._answered + KEPT_SECONDS + READY_SECONDS:

@@ -74,10 +74,7 @@ class AppTask(WSGITask):
 
 
 class RefusalTask(AppTask):
-    """Answers a request that waitress refuses, or on which the app failed, in place of ErrorTask's plain text.
-
-    The app answers it as an unknown path with another status, so that it is shaped and logged like every error.
-    """
+    """Replaces ErrorTask's plain text: the app answers, as for an unknown path, but with the error's status."""
 
     def __init__(self, channel: Any, refused: HTTPRequestParser, error: Any = None) -> None:
         """`error` is waitress's; without one the fault is ours."""

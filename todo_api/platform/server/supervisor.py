@@ -116,12 +116,10 @@ class Supervisor:
             os._exit(status)  # without the parent's clean-up, and without waiting for a thread that is stuck
 
     def _pin(self, number: int) -> None:
-        """Keep this worker on one CPU, apart from the others.
-
-        By default only in a CPU set smaller than the host: elsewhere a neighbour may be using the same CPU.
-        """
+        """Keep this worker on one CPU, apart from the others."""
         cpus = sorted(os.sched_getaffinity(0))
         wanted = self._options.pin_workers
+        # By default only in a CPU set smaller than the host: elsewhere a neighbour may be using the same CPU.
         if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
             os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 

@@ -60,10 +60,7 @@ def described(
 
 
 class ErrorAnswer(NamedTuple):
-    """An error that operations share: its component, its meaning, and examples of `detail` by summary.
-
-    `members` are what the examples have besides, according to `schema`.
-    """
+    """An error that operations share: its component, its meaning, and examples of `detail` by summary."""
 
     status: int
     name: str
@@ -71,7 +68,7 @@ class ErrorAnswer(NamedTuple):
     details: Mapping[str, str] = {}
     headers: Sequence[str] | Mapping[str, Any] = ()
     schema: type[Schema] = ApiErrorSchema
-    members: Mapping[str, Any] = {}
+    members: Mapping[str, Any] = {}  # what the examples have besides, according to `schema`
 
     def documented(self) -> dict[str, Any]:
         details = self.details or {DETAILS[self.status]: DETAILS[self.status]}

@@ -36,10 +36,7 @@ class SchemasPlugin(MarshmallowPlugin):
             return {"description": inspect.cleandoc(resolve_schema_instance(schema).__doc__ or ""), **documented}
 
         def field2default(self, field: fields.Field[Any], **kwargs: Any) -> Any:
-            """Only the default that the field's metadata states.
-
-            Client generators make a property with a default required in what is sent, or send it unasked.
-            """
+            """Only a default in the metadata: generated clients would require others, or send them unasked."""
             return {name: field.metadata[name] for name in ("default",) if name in field.metadata}
 
 
