@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # Keys in the WSGI environment: what parks the request (in our server), and for how many seconds it was parked.
 PARK, PARKED_SECONDS = "todo_api.park", "todo_api.parked_seconds"
 ASK_SECONDS = 1
-# Waiting requests are sent away once the database has not answered for so long.
+# Waiting requests are sent away once the database has not answered for this long.
 PATIENCE_SECONDS = 5
 MAX_PARKED_OF_ONE = 10
 
@@ -121,7 +121,7 @@ class Watcher:
         self.is_parked = False
 
     def wait(self, known: int, seconds: float) -> Outcome:
-        """Wait until the number may have risen above the known one, for at most so many seconds."""
+        """Wait until the number may have risen above the known one, for `seconds` at most."""
         park = request.environ.get(PARK)
         if park is None:
             return self._block(known, seconds)

@@ -178,18 +178,18 @@ class _Batch:
         deleted = [entry for entry in self._entries if entry.values and entry.tombstone]
         changed = [entry for entry in self._entries if entry.changed and entry.id and not entry.tombstone]
         insert_tasks = _insert(Task, NEW_NAMES, self._dialect)
-        for task_id, revision in self._write(insert_tasks, NEW_NAMES, [entry.values for entry in new.values()]):
+        for task_id, revision in self._write_rows(insert_tasks, NEW_NAMES, [entry.values for entry in new.values()]):
             new[revision].id = task_id
-        self._write(_update(self._dialect), NAMES, [entry.values for entry in changed])
+        self._write_rows(_update(self._dialect), NAMES, [entry.values for entry in changed])
         tombstones = [{**(entry.tombstone or {}), "id": entry.id} for entry in deleted]
-        self._write(_insert(Tombstone, TOMBSTONE_NAMES, self._dialect), TOMBSTONE_NAMES, tombstones)
+        self._write_rows(_insert(Tombstone, TOMBSTONE_NAMES, self._dialect), TOMBSTONE_NAMES, tombstones)
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[entry.id for entry in deleted])
         if new or changed or deleted:
             self._run(_save_revision, owner=self._user_id, last=self._revision)
         return bool(new or changed or deleted)
 
-    def _write(self, clause: Executable, names: Sequence[str], rows: Sequence[Values]) -> list[Row]:
+    def _write_rows(self, clause: Executable, names: Sequence[str], rows: Sequence[Values]) -> list[Row]:
         if not rows:
             return []
         stored = [{name: _as_stored(row[name]) for name in names} for row in rows]

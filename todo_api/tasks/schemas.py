@@ -1,4 +1,4 @@
-"""What comes in and what goes out: marshmallow schemas that load input and document both."""
+"""Schemas of tasks, which load input, and document input and output."""
 
 import re
 from typing import Any

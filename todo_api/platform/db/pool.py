@@ -43,7 +43,7 @@ class Pool:
         return self.size - int(self._slots.qsize())
 
     def take(self, seconds: float) -> Pooled:
-        """A connection, after at most so many seconds. Raises PoolExhausted, or what `connect` raises."""
+        """A connection, after waiting `seconds` at most. Raises PoolExhausted, or what `connect` raises."""
         try:
             pooled: Pooled | None = self._slots.get(timeout=seconds)
         except queue.Empty:

@@ -23,13 +23,13 @@ from todo_api.platform.web.app import App
 STOP = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
 MAX_WORKERS = 4
-# Garbage collection starts after so many new objects. At Python's 700, a page of a thousand tasks, which leaves no
+# Garbage collection starts after this many new objects. At Python's 700, a page of a thousand tasks, which leaves no
 # garbage, would be searched several times.
 NEW_OBJECTS = 20_000
 # A worker that lived less is replaced after a delay; a failed fork is tried again after the same delay.
 STEADY_SECONDS = 5
 DELAY_SECONDS = 0.5
-# After so many workers that ended before they could serve, the service gives up if no worker is left.
+# The service gives up after this many workers that ended before they could serve, if no worker is left.
 MAX_FAILED_STARTS = 5
 # A stop may take this long on top of lame duck and drain.
 STOP_MARGIN_SECONDS = 1

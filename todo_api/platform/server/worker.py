@@ -31,7 +31,7 @@ MAX_CONNECTIONS = 2000
 # Files besides those of clients and of the database, of which SQLite has two a connection.
 OTHER_FILES = 64
 HEADER_BYTES = 32 * 1024
-# A client may be silent for so long, unless its request is being answered; less while no connection is free.
+# A client may be silent this long, unless its request is being answered; less while no connection is free.
 SILENCE_SECONDS = 30
 SILENCE_SECONDS_WHEN_FULL = 1
 # However many requests wait for the database, there is a place for one that needs none, and one for `/health/db`.
@@ -96,7 +96,7 @@ class Server:
         self.places = Semaphore(options.connections + SPARE_PLACES)
         self._options = options
         self.connections: set[Connection] = set()
-        self.parked: set[Connection] = set()  # those whose request waits for a change
+        self.parked: set[Connection] = set()  # whose request waits for a change
         self._connection_limit = connection_limit
         self._stopped = Event()
         self._all_workers_stop = False
