@@ -1,4 +1,4 @@
-"""Settings: one table, read by a function, never at import; and what each part of the platform needs of it."""
+"""Settings: one table, read by a function and never at import, and the options that the platform needs from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ UPGRADE_COMMAND = "flask --app wsgi db upgrade"
 SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
-# For connecting and one statement together: with a second for a connection from the pool, and one for the end of the
-# statement, a request is answered within ten.
+# For connecting and one statement together: with a second for the pool and one of grace, a request ends within ten.
 DATABASE_SECONDS = 8
 
 
@@ -104,7 +103,7 @@ class Settings:
 
     @property
     def jwks_url(self) -> str | None:
-        """Where the key set is; None with a shared secret."""
+        """The key set's URL; None with a shared secret."""
         if self.better_auth_jwks_url or self.better_auth_url is None:
             return self.better_auth_jwks_url
         base = self.better_auth_url.rstrip("/")
@@ -112,21 +111,21 @@ class Settings:
 
     @property
     def issuer(self) -> str | None:
-        """The `iss` that is required; None: any."""
+        """The required `iss`; None: any."""
         return self.jwt_issuer or (origin(self.better_auth_url) if self.better_auth_url else None)
 
     @property
     def audience(self) -> tuple[str, ...] | None:
-        """The `aud` of which one is required; None: any."""
+        """The values of `aud` of which one is required; None: any."""
         return self.jwt_audience or ((origin(self.better_auth_url),) if self.better_auth_url else None)
 
     @property
     def makes_its_secret(self) -> bool:
-        """Whether tokens are signed with a secret of the service's own, so that it can issue them for development."""
+        """Whether the service makes its own secret, with which it can issue tokens for development."""
         return self.better_auth_secret is None and self.jwks_url is None
 
     def database(self, instance_path: str) -> DatabaseOptions:
-        """The database's options; a relative SQLite path lies in `instance_path`."""
+        """The database's options; a relative SQLite path starts in `instance_path`."""
         url = self.database_url or URL.create("sqlite", database=SQLITE_FILE)
         if url.drivername == "sqlite":
             url = url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
@@ -156,22 +155,24 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
-    """The settings from the environment and, where it has none, from `env_file`.
-
-    Raises SettingsError, which names all that are wrong at once.
-    """
-    # Nobody means an empty secret, so it is refused rather than taken for an unset one.
+    """Read the settings from the environment, else from `env_file`. Raises SettingsError with all problems at once."""
+    # An empty secret is a mistake: it is refused, rather than treated as unset.
     given = read_environment(environment, env_file, may_be_empty={SECRET})
     values, problems = cast_settings(Settings, given)
     problems += _authentication_problems(given, values)
-    problems += _time_limit_problems(values)
+    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
+    if sum(values.get(name, getattr(Settings, name)) for name in names) > DATABASE_SECONDS:
+        problems.append(
+            f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
+            " a request is answered within ten seconds"
+        )
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
 
 
 def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the way to verify tokens: one is needed, unless a secret is made and kept."""
+    """Problems with the one way to verify tokens: a secret, a key set, or a secret that the service makes."""
     problems: list[str] = []
     secret = values.get("better_auth_secret")
     algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
@@ -192,13 +193,3 @@ def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]
         missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
         problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]
     return problems
-
-
-def _time_limit_problems(values: Mapping[str, Any]) -> list[str]:
-    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
-    if sum(values.get(name, getattr(Settings, name)) for name in names) <= DATABASE_SECONDS:
-        return []
-    return [
-        f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
-        " a request is answered within ten seconds"
-    ]

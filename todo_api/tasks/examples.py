@@ -95,9 +95,7 @@ INVALID_PATH = {
 }
 INVALID_LIST = {
     "No such status": _invalid(_NO_STATUS),
-    "Too large a page": _invalid(
-        ("query.limit", "less_than_equal", "Input should be less than or equal to 1000"),
-    ),
+    "Too large a page": _invalid(("query.limit", "less_than_equal", "Input should be less than or equal to 1000")),
     "Several at once": _invalid(
         _NO_STATUS,
         ("query.limit", "int_parsing", "Input should be a valid integer, unable to parse string as an integer"),
@@ -137,6 +135,6 @@ INVALID_BATCH = {
     **_NOT_JSON,
     "No operations": _invalid(("body.operations", "missing", "Field required")),
     "Too many": _invalid(
-        ("body.operations", "too_long", "List should have at most 100 items after validation, not 101"),
+        ("body.operations", "too_long", "List should have at most 100 items after validation, not 101")
     ),
 }

@@ -25,12 +25,12 @@ from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, M
 
 PAGE_LIMIT = 1000
 KEY_CHARACTERS = re.compile("[A-Za-z0-9._~-]+")
-# Revisions are numbers in JavaScript as well.
+# The highest integer that JavaScript represents exactly.
 MAX_REVISION = 2**53 - 1
 
 
 class Tags(Items):
-    """Strings, each once: of repeated ones the first stays."""
+    """Strings without repeats: the first of each stays."""
 
     def __init__(self, **options: Any) -> None:
         tag = Text(validate=Length(1, TAG_LENGTH), metadata={"pattern": STORABLE_PATTERN})
@@ -73,7 +73,7 @@ _tags = {"description": "What to find it by, in the order sent, each once.", "ex
 
 
 class Key(Text):
-    """A key of the client's, or an id."""
+    """A client's key, or an id."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         key = super()._deserialize(value, attr, data, **kwargs)
@@ -108,8 +108,8 @@ class TaskCreate(Schema):
     tags = Tags(load_default=[], metadata=_tags)
 
     @post_load
-    def leave_out_ids(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """A key of digits alone is the id of a task that is sent back whole: it is ignored."""
+    def ignore_id(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Ignore a key of digits alone: it is the id of a task that is sent back whole."""
         if data.get("key", "").isdecimal():
             del data["key"]
         return data

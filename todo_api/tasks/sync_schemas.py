@@ -1,4 +1,4 @@
-"""What comes in and what goes out of the feed and of batches."""
+"""Schemas of the feed and of batches."""
 
 from typing import Any
 
@@ -94,24 +94,20 @@ class OperationSchema(Schema):
             "format": "int64",
         },
     )
-    # Typed for clients; what comes is taken as it is, and only compared.
+    # Documented for clients, but not validated: it is only compared.
     base = OneOf(
         TaskUpdate,
         required=False,
         allow_none=True,
         metadata={"description": "The task as the client saw it before its change: others' changes are kept."},
     )
-    data = Object(
-        TaskUpdate,
-        unknown=EXCLUDE,
-        metadata={"description": "The fields to write; needed in a `put`."},
-    )
+    data = Object(TaskUpdate, unknown=EXCLUDE, metadata={"description": "The fields to write; needed in a `put`."})
 
 
 class BatchSchema(Schema):
     """Operations to do in order, in one transaction."""
 
-    # Each is validated by itself, so that what is wrong with one is no other's fault.
+    # Each is validated by itself, so that an invalid one does not fail the others.
     operations = Items(OneOf(OperationSchema), max_items=MAX_OPERATIONS, required=True)
 
 
@@ -123,7 +119,7 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
 
 
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
-# Always null; but a property that can be nothing else is missing in the types of openapi-fetch.
+# Always null, but the types of openapi-fetch would lack a property that can be nothing else.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
 _errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"minItems": 1})
 RESULTS = (

@@ -14,9 +14,9 @@ from todo_api.platform.web.app import App
 def serve(
     options: ServerOptions, make_app: Callable[[], App], *, prepare: Callable[[], None] | None, greeting: str
 ) -> int:
-    """Serve until stopped; the exit status: 1 when preparing or the workers fail, 2 when the port is not to be had.
+    """Serve until stopped. Returns the exit status: 1 if preparing or the workers fail, 2 if the port is not free.
 
-    `prepare` runs in a process of its own, so that what it imports takes no memory of the workers.
+    `prepare` runs in a process of its own, so that the workers do not hold what it imports.
     """
     try:
         listener = listen(options.host, options.port)
