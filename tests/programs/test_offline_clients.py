@@ -31,7 +31,7 @@ class Place:
         server = stack.enter_context(serving(folder, url, WEB_CONCURRENCY=workers))
         self.clients = stack.enter_context(clients_of(folder, server.address, url))
         self.others = stack.enter_context(clients_of(folder, server.address, url))
-        self.others.start("live.editsAndIdleness")
+        self.others.start("live.idleness")
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +121,7 @@ def test_clients_find_a_server_that_was_restarted(tmp_path: Path) -> None:
             clients.run("live.afterARestart")
 
 
-# The last: they have been at it since the first.
-def test_edits_are_seen_elsewhere_within_moments_and_idle_clients_ask_twice_in_half_a_minute(place: Place) -> None:
-    for library, result in place.others.end().items():
-        # 1.5 s by the contract; here other tests take their share of the processors.
-        assert result["seconds"] < 5, library
-        assert result["requests"] <= 2, library
+# The last: they have been idle since the first.
+def test_idle_clients_ask_twice_in_half_a_minute(place: Place) -> None:
+    for library, requests in place.others.end().items():
+        assert requests <= 2, library
