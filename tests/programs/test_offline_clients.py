@@ -108,15 +108,20 @@ def test_unsent_edits_outlive_a_restart_and_are_made_once(clients: Clients) -> N
     clients.run("outbox.restartedWithUnsentEdits", libraries=LIBRARIES[1:])
 
 
+def test_an_edit_that_could_not_be_sent_is_sent_again_without_being_asked(clients: Clients) -> None:
+    clients.run("live.failedPush")
+
+
 def test_all_libraries_and_a_client_of_version_1_0_see_the_same(clients: Clients) -> None:
     clients.run("five.allOnOneAccount", libraries=["all"])
 
 
-def test_clients_find_a_server_that_was_restarted(tmp_path: Path) -> None:
+def test_clients_find_a_server_that_was_restarted_and_send_what_was_edited_meanwhile(tmp_path: Path) -> None:
     url, port = sqlite_url(tmp_path), free_port()
     with clients_of(tmp_path, f"http://127.0.0.1:{port}", url) as clients:
         with serving(tmp_path, url, PORT=port):
             clients.run("live.beforeARestart")
+        clients.run("live.duringARestart")
         with serving(tmp_path, url, PORT=port):
             clients.run("live.afterARestart")
 

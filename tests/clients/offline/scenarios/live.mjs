@@ -50,6 +50,19 @@ export async function idleness(library) {
   return Math.max(...requests);
 }
 
+// Nothing fails but the first request with the edit, and nothing else is edited.
+export async function failedPush(library) {
+  const key = newKey();
+  const [writer, reader] = await liveClients(library, key);
+  await pause(1.5); // until nothing is under way
+  let pushes = 0;
+  writer.api.link.shouldFail = ({ method }) => method === "POST" && (pushes += 1) === 1;
+  await writer.put(key, { title: "b" });
+  await waitUntil(() => has(reader, key, "b"));
+  assert(pushes > 1);
+  await close([writer, reader]);
+}
+
 const key = newKey();
 const kept = {};
 
@@ -57,9 +70,14 @@ export async function beforeARestart(library) {
   kept[library] = await liveClients(library, key);
 }
 
+export async function duringARestart(library) {
+  await kept[library][0].put(key, { title: "during" });
+}
+
 export async function afterARestart(library) {
   const [one, other] = kept[library];
-  await one.put(key, { title: "after" });
-  await waitUntil(() => has(other, key, "after"));
+  await waitUntil(() => has(other, key, "during"));
+  await other.put(key, { title: "after" });
+  await waitUntil(() => has(one, key, "after"));
   await close([one, other]);
 }
