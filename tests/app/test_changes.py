@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error, assert_invalid
+from tests.support.tokens import token
 
 TASKS = "/api/alice/tasks"
 CHANGES = f"{TASKS}/changes"
@@ -191,6 +192,12 @@ def test_other_methods_of_the_feed_and_of_batches_are_not_allowed(alice: FlaskCl
         assert_error(alice.patch(f"{path}/complete"), 404, "Not Found")
     assert_invalid(alice.get(f"{TASKS}/change"), ("path.task_id", "int_parsing"))
     assert_invalid(alice.get(f"{TASKS}/batches"), ("path.task_id", "int_parsing"))
+
+
+@pytest.mark.parametrize("query", ["", "?wait=1"])
+def test_a_token_serves_however_far_its_expiry_is(anonymous: FlaskClient, query: str) -> None:
+    far = {"Authorization": f"Bearer {token('alice', seconds=10**400)}"}
+    assert anonymous.get(CHANGES + query, headers=far).json == {"changes": [], "next": 1, "has_more": False}
 
 
 def test_head_answers_as_get_without_a_body(alice: FlaskClient) -> None:

@@ -165,6 +165,14 @@ def test_a_query_of_very_many_parameters_is_no_fault(alice: FlaskClient) -> None
     assert alice.get(TASKS, query_string="x=1&" * 5000 + "limit=1").json == []
 
 
+def test_an_integer_of_very_many_zeros_is_judged_without_trying_each_split_of_them(alice: FlaskClient) -> None:
+    """Which would take hours, and hold up all other clients of the worker."""
+    zeros = "0" * 2_000_000
+    assert_invalid(alice.get(TASKS, query_string=f"limit={zeros}x"), ("query.limit", "int_parsing"))
+    assert_invalid(alice.get(TASKS, query_string=f"limit=-{zeros}"), ("query.limit", "greater_than_equal"))
+    assert alice.get(TASKS, query_string=f"limit={zeros}5").json == []
+
+
 @pytest.mark.parametrize("value", ["\0", "\udfff", "a\0b", "\ude00\ud83d", "x" * 199 + "\0"])
 def test_what_no_database_stores_is_refused_and_changes_nothing(alice: FlaskClient, value: str) -> None:
     task = alice.post(TASKS, json={"title": "x"}).json

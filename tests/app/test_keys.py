@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_invalid
+from todo_api.tasks import store
 
 TASKS = "/api/alice/tasks"
 KEYS = [
@@ -63,6 +65,22 @@ def test_the_key_of_a_deleted_task_stays_taken(alice: FlaskClient) -> None:
     assert response.status_code == 410
     assert response.json == {"detail": "Task with key k is deleted", "status_code": 410, "task": tombstone}
     assert alice.get(TASKS).json == []
+
+
+def test_a_create_makes_a_task_where_the_tombstone_of_its_key_is_purged_meanwhile(
+    app: Flask, alice: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice.post(TASKS, json={"title": "x", "key": "k"})
+    alice.delete(f"{TASKS}/1")
+    get_by_key = store.get_by_key
+
+    def get_after_purge(user_id: str, key: str) -> Any:
+        assert app.test_cli_runner().invoke(args=["purge", "--days", "0"]).exit_code == 0
+        return get_by_key(user_id, key)
+
+    monkeypatch.setattr(store, "get_by_key", get_after_purge)
+    response = alice.post(TASKS, json={"title": "y", "key": "k"})
+    assert (response.status_code, response.json["title"], response.json["key"]) == (201, "y", "k")
 
 
 @pytest.mark.parametrize("key", ["1", "17", "007", "0", "9" * 64])

@@ -88,9 +88,13 @@ class Watch:
         self._observe(self._parked)
 
     def _keep_asking(self, app: Any) -> None:
-        last_answer = monotonic()
-        while self._parked:
-            gevent.sleep(ASK_SECONDS)
+        asked = last_answer = monotonic()
+        while True:
+            # From question to question, so that a slow answer does not delay what the next one finds.
+            gevent.sleep(max(0, asked + ASK_SECONDS - monotonic()))
+            if not self._parked:
+                break
+            asked = monotonic()
             numbers: Mapping[str, int] = {}
             try:
                 with app.app_context():

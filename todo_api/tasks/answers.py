@@ -54,7 +54,7 @@ FORGOTTEN = ErrorAnswer(
 ERRORS = (NOT_FOUND, CHANGED, DELETED, FORGOTTEN)
 # With an empty page that is answered at once although the client asked to wait.
 WAIT_AGAIN = {
-    "description": "Seconds before the client waits again, since the server has no room for a wait now.",
+    "description": "Seconds before the client asks again: the server could not hold this one for as long as `wait`.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 5},
 }
 # What a client can do next with a task that it created.

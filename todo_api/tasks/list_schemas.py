@@ -78,7 +78,7 @@ class ListQuery(Schema):
         data_key="cursor",
         metadata={
             "type": "string",
-            "description": "Where the page begins, from the `Link` header of the one before; unset: at the newest.",
+            "description": "Where the page begins, from the `Link` header of the one before; unset: at the first.",
             "pattern": CURSOR_PATTERN,
             "examples": ["1768557600123456_41"],
         },

@@ -123,7 +123,8 @@ _detail = fields.String(required=True, metadata={"description": "What went wrong
 # Always null, but the types of openapi-fetch would lack a property that can be nothing else.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
 _stored = OneOf(TaskSchema, TombstoneSchema)
-_errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"minItems": 1})
+_where = "Their `field` is the name in the operation, such as `data.title`; empty for the whole of it."
+_errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"description": _where, "minItems": 1})
 RESULTS = (
     _result("Written", "The task as it now stands, or a deleted one's tombstone.", 200, _stored),
     _result("Created", "The new task.", 201, OneOf(TaskSchema)),
@@ -149,6 +150,6 @@ RESULTS = (
 
 
 class BatchResultSchema(Schema):
-    """A result for each operation, in order; `status` is what the operation alone would have been answered."""
+    """A result for each operation, in order; its `status` says what became of the operation."""
 
     results = fields.List(OneOf(*RESULTS), required=True)

@@ -36,7 +36,9 @@ def list_changes(query: dict[str, Any], user_id: str) -> Response:
     changes, or for so many seconds.
     """
     wanted = Query(query["since"], query["after"], query["limit"])
-    seconds = min(query["wait"], g.token_expires - time.time())
+    now = time.time()
+    # Compared before it is subtracted: an expiry of 400 digits is no float.
+    seconds = min(now + query["wait"], g.token_expires) - now
     try:
         page = wait_for_changes(user_id, wanted, seconds) if seconds > 0 else read_changes(user_id, wanted)
     except Forgotten:

@@ -71,9 +71,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
     already, the answer is the task as it stands. Without one, a call that was answered 503, or not at all, may have
     created the task: list before you try again, or there may be two.
     """
-    status, row = 201, store.create_task(user_id, fields)
-    if row is None:
-        status, row = 200, _of_key(user_id, fields["key"])
+    status, row = _create(user_id, fields)
     headers = {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"}
     return _answer(user_id, row, status, headers)
 
@@ -155,13 +153,17 @@ def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str
     return json_response(task_json(user_id, row), status, {**headers, **tag} if headers else tag)
 
 
-def _of_key(user_id: str, key: str) -> Row:
-    """The task that has a key. Raises ApiError 410."""
+def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
+    """201 and the new task, or 200 and the one that has its key. Raises ApiError 410."""
+    row = store.create_task(user_id, fields)
+    if row is not None:
+        return 201, row
+    key = fields["key"]
     task, tombstone = store.get_by_key(user_id, key)
     if tombstone is not None:
         raise ApiError(410, f"Task with key {key} is deleted", task=tombstone_dict(tombstone))
-    assert task is not None
-    return task
+    # With neither, the tombstone that kept the key has just been purged.
+    return (200, task) if task is not None else _create(user_id, fields)
 
 
 def _unchanged(user_id: str, task_id: int) -> Row:
