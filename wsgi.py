@@ -4,7 +4,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Until the supervisor waits for them: the kernel drops one that process 1 does not expect yet.
+    # Until the supervisor waits for them: the kernel drops a signal that process 1 neither blocks nor handles.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 from todo_api.app import create_app

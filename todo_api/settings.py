@@ -13,7 +13,6 @@ from todo_api.platform.casts import SECRET_BYTES, origin, whole_number
 from todo_api.platform.environment import SettingsError, cast_settings, read_environment, setting
 from todo_api.platform.options import DatabaseOptions, ServerOptions
 
-SECRET = "BETTER_AUTH_SECRET"
 UPGRADE_COMMAND = "flask --app wsgi db upgrade"
 SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
@@ -149,7 +148,7 @@ class Settings:
 def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
     """Read the settings from the environment, else from `env_file`. Raises SettingsError with all problems at once."""
     # An empty secret is a mistake: it is refused, rather than treated as unset.
-    given = read_environment(environment, env_file, may_be_empty={SECRET})
+    given = read_environment(environment, env_file, may_be_empty={"BETTER_AUTH_SECRET"})
     values, problems = cast_settings(Settings, given)
     problems += _authentication_problems(given, values)
     names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")

@@ -1,4 +1,4 @@
-"""Casts from a setting's text to its value. Each raises ValueError, which says what the text must be, unquoted."""
+"""Casts from a setting's text to its value. Each raises ValueError with the rule that is broken, not the text."""
 
 import json
 import re

@@ -107,7 +107,7 @@ def _list(sort: str, completed: bool | None, filters: frozenset[str], has_positi
         # Not as a parameter: SQLite has to see that the partial index fits.
         statement = statement.where(Task.completed if completed else ~Task.completed)
     elif completed is not None:
-        # Unlike the condition of the partial indexes, since they have another order.
+        # Written unlike the partial indexes' condition, since they are in another order.
         statement = statement.where(cast(Task.completed, Integer) == int(completed))
     if has_position:
         here = tuple_(order.column, Task.id)

@@ -113,6 +113,8 @@ class BatchSchema(Schema):
 
 
 def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: fields.Field[Any]) -> type[Schema]:
+    if status >= 400:
+        more = {"detail": _detail, **more}
     members = {"status": fields.Integer(required=True, metadata={"enum": [status]}), **more, "task": task}
     schema = Schema.from_dict(members, name=name)
     schema.__doc__ = text
@@ -122,6 +124,7 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
 # Always null, but the types of openapi-fetch would lack a property that can be nothing else.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
+_task_or_null = OneOf(TaskSchema, allow_none=True)
 _stored = OneOf(TaskSchema, TombstoneSchema)
 _where = "Their `field` is the name in the operation, such as `data.title`; empty for the whole of it."
 _errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"description": _where, "minItems": 1})
@@ -129,21 +132,14 @@ RESULTS = (
     _result("Written", "The task as it now stands, or a deleted one's tombstone.", 200, _stored),
     _result("Created", "The new task.", 201, OneOf(TaskSchema)),
     _result("NothingToDelete", "There was nothing to delete.", 204, _nothing),
-    _result("TaskNotFound", "There is no task of this id.", 404, _nothing, detail=_detail),
-    _result("TaskDeleted", "The task is deleted.", 410, OneOf(TombstoneSchema), detail=_detail),
-    _result(
-        "TaskChanged",
-        "Another client changed the task, or there is none of this key.",
-        412,
-        OneOf(TaskSchema, allow_none=True),
-        detail=_detail,
-    ),
+    _result("TaskNotFound", "There is no task of this id.", 404, _nothing),
+    _result("TaskDeleted", "The task is deleted.", 410, OneOf(TombstoneSchema)),
+    _result("TaskChanged", "Another client changed the task, or there is none of this key.", 412, _task_or_null),
     _result(
         "InvalidOperation",
         "The operation is not valid.",
         422,
         OneOf(TaskSchema, TombstoneSchema, allow_none=True),
-        detail=_detail,
         errors=_errors,
     ),
 )

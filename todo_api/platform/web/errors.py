@@ -82,7 +82,7 @@ class InvalidInput(ApiError):
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, INVALID)
-        self.errors = as_errors((f"{location}.{name}" if name else location, fault) for name, fault in problems)
+        self.errors = as_errors((f"{location}.{name}" if name else location, reason) for name, reason in problems)
 
 
 def unavailable() -> ApiError:
