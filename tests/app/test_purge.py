@@ -103,6 +103,28 @@ def test_a_reset_makes_every_client_start_again_also_those_up_to_date(
     assert alice.patch(f"{TASKS}/1/complete").json["revision"] > feed["next"]
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_task_that_was_put_back_by_hand_can_be_deleted_again_after_a_reset(
+    app: Flask, alice: FlaskClient, batch: bool
+) -> None:
+    alice.post(TASKS, json={"title": "x"})
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE backup AS SELECT * FROM tasks"))
+        connection.execute(text("DELETE FROM tasks"))
+        connection.execute(text("INSERT INTO tasks SELECT * FROM backup"))
+        connection.execute(text("DROP TABLE backup"))
+    run(app, "sync-reset")
+    feed = alice.get(CHANGES).json
+    assert [change["title"] for change in feed["changes"]] == ["x"]
+    if batch:
+        body = {"operations": [{"op": "delete", "key": "1"}]}
+        assert [result["status"] for result in alice.post(f"{TASKS}/batch", json=body).json["results"]] == [200]
+    else:
+        assert alice.delete(f"{TASKS}/1").status_code == 204
+    [change] = alice.get(f"{CHANGES}?since={feed['next']}").json["changes"]
+    assert (change["id"], change["deleted"]) == (1, True)
+
+
 def test_many_users_are_reset_in_steps(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         for number in range(5):

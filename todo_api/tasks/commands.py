@@ -7,7 +7,7 @@ from functools import cache
 import click
 from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy import Executable, bindparam, case, delete, select, tuple_, update
+from sqlalchemy import Executable, bindparam, case, delete, exists, select, tuple_, update
 
 from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.availability import Unavailable
@@ -15,7 +15,7 @@ from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
 from todo_api.tasks import store
-from todo_api.tasks.model import Counter, Tombstone
+from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.store import retry_once
 
 # Rows that one step takes: their users' writes wait meanwhile.
@@ -31,6 +31,10 @@ _users = select(Counter.user_id).where(Counter.user_id > bindparam("user")).orde
 _lock = select(Counter.user_id).where(any_of(Counter.user_id, "users")).order_by(Counter.user_id).with_for_update()
 _next = case((Counter.revision < bindparam("now"), bindparam("now")), else_=Counter.revision + 1)
 _reset = update(Counter).where(any_of(Counter.user_id, "users")).values(revision=_next, horizon=_next)
+# Of tasks that are there: put back by hand, or of an id that was used again.
+_false_tombstones = delete(Tombstone).where(
+    any_of(Tombstone.user_id, "users"), exists().where(Task.user_id == Tombstone.user_id, Task.id == Tombstone.id)
+)
 
 
 @cache
@@ -88,6 +92,7 @@ def sync_reset() -> None:
         rows = run(_users, user=last)
         run(_lock, users=[user for (user,) in rows])
         run(_reset, users=[user for (user,) in rows], now=int(store.now().timestamp() * 1000))
+        run(_false_tombstones, users=[user for (user,) in rows])
         return rows
 
     while rows := _in_transaction(step):
