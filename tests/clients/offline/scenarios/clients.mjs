@@ -144,7 +144,7 @@ async function tanstack(user, { storage = new Map(), ...options } = {}) {
       await waitUntil(async () => {
         await sync();
         return (await unsent()) === 0;
-      });
+      }, 60); // edits are sent one after another
       await sync();
     },
     watch: () => (stop = api.watch(sync)),
