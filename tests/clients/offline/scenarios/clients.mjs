@@ -217,3 +217,7 @@ async function legendState(user, { storage = new Map(), ...options } = {}) {
 }
 
 export const LIBRARIES = { rxdb, watermelondb, tanstack, signaldb, legendState };
+
+export async function close(clients) {
+  for (const client of clients) await client.close();
+}
