@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.support.databases import Postgres, running_postgres, sqlite_url
 from tests.support.locks import hold
 from tests.support.ports import free_port
 from tests.support.service import Service, serving
+from tests.support.tasks import NOON
+from todo_api.tasks import store
 
 # More than there are processors, since many tests wait.
 WORKERS = 4
@@ -104,6 +107,14 @@ def bob(app: Flask) -> FlaskClient:
 @pytest.fixture
 def anonymous(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The application's clock: stands at its last entry."""
+    times = [NOON]
+    monkeypatch.setattr(store, "now", lambda: times[-1])
+    return times
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 // Changes arrive by themselves, and cost nothing while there are none.
 import assert from "node:assert/strict";
-import { LIBRARIES } from "./clients.mjs";
+import { close, LIBRARIES } from "./clients.mjs";
 import { NEW, newKey, pause, User, waitUntil } from "./world.mjs";
 
 const { ADDRESS } = process.env;
@@ -14,10 +14,6 @@ async function liveClients(library, key, addresses = [ADDRESS, ADDRESS]) {
   await clients[0].put(key, NEW);
   await waitUntil(() => has(clients[1], key, "a"));
   return clients;
-}
-
-async function close(clients) {
-  for (const client of clients) await client.close();
 }
 
 // Gives for each edit the seconds from its answer until a client at the other address shows it. The server asks its

@@ -117,6 +117,12 @@ export const view = (tasks) =>
     .map((task) => ({ key: task.key, ...Object.fromEntries(FIELDS.map((name) => [name, task[name] ?? null])) }))
     .sort((one, other) => (one.key < other.key ? -1 : 1));
 
+// Whether clients have the same tasks; with the user among them, those that the server has.
+export async function haveTheSame(...clients) {
+  const lists = await Promise.all(clients.map((client) => client.list()));
+  return new Set(lists.map((list) => JSON.stringify(list))).size === 1;
+}
+
 export { newKey };
 export const NEW = { title: "a", description: null, completed: false, due: null, priority: 0, tags: [] };
 
