@@ -1,14 +1,18 @@
 """The feed of changes: what lies above a checkpoint, tasks and tombstones in one order, in full pages."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from tests.support.errors import assert_error, assert_invalid
 from tests.support.tasks import TASKS, create, pages
 from tests.support.tokens import token
+from todo_api.platform.db.engine import db
 
 CHANGES = f"{TASKS}/changes"
 
@@ -164,3 +168,17 @@ def test_head_answers_as_get_without_a_body(alice: FlaskClient) -> None:
     head, get = alice.head(f"{CHANGES}?limit=1"), alice.get(f"{CHANGES}?limit=1")
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+def test_a_wait_outlasts_a_short_outage_also_outside_of_our_server(app: Flask, alice: FlaskClient) -> None:
+    def rename(old: str, new: str) -> None:
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(alice.get, f"{CHANGES}?since=1&wait=3")
+        time.sleep(0.5)
+        rename("task_counters", "away")
+        time.sleep(1)
+        rename("away", "task_counters")
+        assert waiting.result().json == {"changes": [], "next": 1, "has_more": False}

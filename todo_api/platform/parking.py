@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from time import monotonic, sleep
 from typing import Any
@@ -149,6 +149,7 @@ class Watcher:
         deadline = monotonic() + seconds
         while (remaining := deadline - monotonic()) > 0:
             sleep(min(ASK_SECONDS, remaining))
-            if self._watch.ask([self._key]).get(self._key, 0) > known:
-                break
+            with suppress(Unavailable):  # waits outlast a short outage
+                if self._watch.ask([self._key]).get(self._key, 0) > known:
+                    break
         return Outcome.OVER
