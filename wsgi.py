@@ -4,7 +4,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Until the server looks for them: a process with id 1 would lose one that comes too early.
+    # Until the supervisor waits for them: the kernel drops a signal that process 1 neither blocks nor handles.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
 
 from todo_api.app import create_app
@@ -20,8 +20,8 @@ def settings_or_exit() -> Settings:
         sys.exit(2)
 
 
-def serve() -> int:
-    """Run the production server; its exit status."""
+def main() -> int:
+    """Run the production server. Returns its exit status."""
     if not sys.platform.startswith("linux"):
         sys.exit("The server needs Linux: elsewhere run its container, or `flask --app wsgi db upgrade` and `… run`.")
     from todo_api.platform.server import start
@@ -37,9 +37,9 @@ def serve() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(serve())
+    sys.exit(main())
 else:
-    # Here, since it imports what no request needs.
+    # Imported here: no request needs them.
     from todo_api.service import commands
     from todo_api.tasks import commands as sync_commands
 

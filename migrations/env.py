@@ -15,13 +15,13 @@ from sqlalchemy import Connection, NullPool, create_engine, event, text
 from todo_api.platform.db.engine import db
 from todo_api.tasks import model as models  # noqa: F401  # registers the tables
 
-# Any number will do that nobody else takes: "todo" in ASCII.
+# Any number that nobody else uses: "todo" in ASCII.
 LOCK = 0x746F646F
 PAUSE_SECONDS = 0.1
 
 
 def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compared: Any) -> bool:
-    """Not the tables of others in the same database, such as the identity provider's, nor partitions of ours."""
+    """Leaves out other tables in the same database, such as the identity provider's, and partitions of ours."""
     return kind != "table" or not reflected or name in db.metadata.tables
 
 
@@ -38,16 +38,16 @@ def run(connection: Connection) -> None:
         context.run_migrations()
     if steps and not context.is_offline_mode():
         before, after = steps[0].source_revision_ids, steps[-1].destination_revision_ids
-        did = "Stamped" if steps[0].is_stamp else "Migrated"
+        verb = "Stamped" if steps[0].is_stamp else "Migrated"
         names = [", ".join(ids) or "empty" for ids in (before, after)]
-        print(f"{did} the database from {names[0]} to {names[1]}", file=sys.stderr)  # standard output is the log's
+        print(f"{verb} the database from {names[0]} to {names[1]}", file=sys.stderr)  # standard output is the log's
 
 
 @contextmanager
 def alone(connection: Connection) -> Iterator[None]:
-    """Keep other processes from migrating meanwhile, by a lock that outlives the transactions of a migration.
+    """Keep other processes from migrating meanwhile, with a lock that outlives the migration's transactions.
 
-    They ask again and again: one that waited within a statement would keep an index from being made concurrently.
+    They poll for it: a statement that waited for it would keep CREATE INDEX CONCURRENTLY from ending.
     """
     ours = connection.execution_options(isolation_level="AUTOCOMMIT")
     while not ours.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar():
@@ -60,7 +60,7 @@ def alone(connection: Connection) -> Iterator[None]:
 
 def leave_begin_to_us(connection: Any, record: Any) -> None:
     connection.isolation_level = None
-    # It stays with the file, and is refused while others use it: not a thing for the first requests to do.
+    # It stays with the file, and fails while others use it: so the first requests should not be the ones to set it.
     connection.execute("PRAGMA journal_mode = WAL")
 
 
@@ -68,7 +68,7 @@ def begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-# `flask db check` on SQLite: the index of revisions is on an expression, and not compared.
+# `flask db check` on SQLite does not compare the index of revisions, which is on an expression.
 warnings.filterwarnings("ignore", ".* expression-based index")
 # An engine of its own: in transactions, and without the time limits of requests.
 engine = create_engine(db.engine.url, poolclass=NullPool, hide_parameters=True)

@@ -1,23 +1,29 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user; servers and tools for all."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import URL
+from xdist import is_xdist_worker
 
 from tests.support.apps import client_for, disposed, empty, make_app, migrate, migrated
 from tests.support.databases import Postgres, running_postgres, sqlite_url
+from tests.support.locks import hold
 from tests.support.ports import free_port
 from tests.support.service import Service, serving
+from tests.support.tasks import NOON
+from todo_api.tasks import store
 
 # More than there are processors, since many tests wait.
 WORKERS = 4
 # In this order, so that those that take long begin early and the quick ones fill up the end.
-FOLDERS = ["programs", "server", "app"]
+# In `alone` no test has another beside it: others would have to wait for those that take long.
+FOLDERS = ["programs", "server", "app", "alone"]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -27,6 +33,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FOLDERS.index(item.path.parent.name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test in `alone` beside no other: all hold one lock, the others together."""
+    with ExitStack() as stack:
+        if is_xdist_worker(item.session):  # its folder for temporary files is in the run's
+            lock = Path(item.config.getoption("basetemp")).with_name("tests.lock")
+            stack.enter_context(hold(lock, alone=item.path.parent.name == "alone"))
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +107,14 @@ def bob(app: Flask) -> FlaskClient:
 @pytest.fixture
 def anonymous(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The application's clock: stands at its last entry."""
+    times = [NOON]
+    monkeypatch.setattr(store, "now", lambda: times[-1])
+    return times
 
 
 @pytest.fixture(scope="session")

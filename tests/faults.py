@@ -1,13 +1,15 @@
 """What tests change in a server before it starts: each function is called in the server's own process."""
 
+import logging
 import os
 import resource
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gevent
 import psycopg2
 from flask import Flask, g, request, send_file
 from sqlalchemy import text
@@ -18,6 +20,9 @@ from todo_api.platform.db.engine import db
 from todo_api.platform.server import connection, worker
 from todo_api.platform.web.app import App
 from todo_api.service import startup
+from todo_api.tasks.store import watch
+
+log = logging.getLogger("todo_api")
 
 
 def no_worker_can_start() -> None:
@@ -107,6 +112,18 @@ def ordinary_routes() -> None:
 def no_questions_while_waiting() -> None:
     """What others change is found after a minute only."""
     parking.ASK_SECONDS = 60
+
+
+def slow_questions() -> None:
+    """Asking what others changed takes 0.9 s, and is logged."""
+    ask = watch.ask
+
+    def ask_slowly(keys: Collection[str]) -> Mapping[str, int]:
+        log.info("asked")
+        gevent.sleep(0.9)
+        return ask(keys)
+
+    watch.ask = ask_slowly  # type: ignore[method-assign]
 
 
 def few_connections() -> None:

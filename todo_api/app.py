@@ -12,11 +12,11 @@ from todo_api.service import docs, document, health, index
 from todo_api.settings import Settings, read_settings
 from todo_api.tasks import answers, sync_views, views
 from todo_api.tasks.examples import HEADERS
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import watch
 
 
 def create_app(settings: Settings | None = None) -> App:
-    """The WSGI app. Reads the settings unless given; touches no database and migrates none. Raises SettingsError."""
+    """Make the WSGI app. Reads the settings unless given, and leaves the database alone. Raises SettingsError."""
     settings = settings or read_settings()
     app = App("todo_api", static_folder=None)
     app.url_map.merge_slashes = False

@@ -1,4 +1,4 @@
-"""Settings: one table, read by a function, never at import; and what each part of the platform needs of it."""
+"""Settings: one table, read by a function and never at import, and the options that the platform needs from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,16 @@ from urllib.parse import urlsplit
 from sqlalchemy import URL
 
 from todo_api.platform import casts
-from todo_api.platform.casts import SECRET_BYTES, origin
+from todo_api.platform.casts import SECRET_BYTES, origin, whole_number
 from todo_api.platform.environment import SettingsError, cast_settings, read_environment, setting
 from todo_api.platform.options import DatabaseOptions, ServerOptions
 
-SECRET = "BETTER_AUTH_SECRET"
 UPGRADE_COMMAND = "flask --app wsgi db upgrade"
 SQLITE_FILE = "todo.db"
 # Better Auth falls back to this secret, so everybody knows it.
 BETTER_AUTH_DEFAULT_SECRET = "better-auth-secret-12345678901234567890"
-# For connecting and one statement together: with a second for a connection from the pool, and one for the end of the
-# statement, a request is answered within ten.
-DATABASE_SECONDS = 8
+# For connecting and one statement together: with a second for the pool and one of grace, a request ends within ten.
+DB_SECONDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +51,15 @@ class Settings:
     jwt_audience: tuple[str, ...] | None = setting(
         None, casts.names, "the `aud` that a token must carry; a JSON list: one of them; unset: as `JWT_ISSUER`"
     )
-    jwt_leeway_seconds: int = setting(
-        10, casts.whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`"
-    )
+    jwt_leeway_seconds: int = setting(10, whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`")
     cors_origins: tuple[str, ...] = setting(
         ("http://localhost:3000",), casts.origins, "a JSON list of the exact origins whose pages may call"
     )
     debug: bool = setting(False, casts.yes_or_no, "log more; nothing else")
     host: str = setting("127.0.0.1", str, "address to listen on")
-    port: int = setting(8000, casts.whole_number(1, 65535), "port to listen on")
+    port: int = setting(8000, whole_number(1, 65535), "port to listen on")
     web_concurrency: int | None = setting(
-        None, casts.whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
+        None, whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
     )
     pin_workers: bool | None = setting(
         None,
@@ -71,25 +67,19 @@ class Settings:
         "keep each worker on one CPU; unset: only where the service may use fewer CPUs than the host has",
     )
     threads: int = setting(
-        8, casts.whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
+        8, whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
     )
     lame_duck_seconds: int = setting(
-        2, casts.whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
+        2, whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
     )
     drain_seconds: int = setting(
-        6, casts.whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
+        6, whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
     )
-    max_body_bytes: int = setting(
-        1024 * 1024, casts.whole_number(1024, 2**30), "a larger request body is refused (413)"
-    )
-    db_connect_timeout_seconds: int = setting(
-        3, casts.whole_number(1, DATABASE_SECONDS), "limit for connecting to PostgreSQL"
-    )
-    db_lock_timeout_seconds: int = setting(2, casts.whole_number(1, DATABASE_SECONDS), "limit for waiting for a lock")
+    max_body_bytes: int = setting(1024 * 1024, whole_number(1024, 2**30), "a larger request body is refused (413)")
+    db_connect_timeout_seconds: int = setting(3, whole_number(1, DB_SECONDS), "limit for connecting to PostgreSQL")
+    db_lock_timeout_seconds: int = setting(2, whole_number(1, DB_SECONDS), "limit for waiting for a lock")
     db_statement_timeout_seconds: int = setting(
-        4,
-        casts.whole_number(1, DATABASE_SECONDS),
-        f"limit for one statement; with the one for connecting at most {DATABASE_SECONDS}",
+        4, whole_number(1, DB_SECONDS), f"limit for one statement; with the one for connecting at most {DB_SECONDS}"
     )
     metrics_token: str | None = setting(
         None,
@@ -104,7 +94,7 @@ class Settings:
 
     @property
     def jwks_url(self) -> str | None:
-        """Where the key set is; None with a shared secret."""
+        """The key set's URL; None with a shared secret."""
         if self.better_auth_jwks_url or self.better_auth_url is None:
             return self.better_auth_jwks_url
         base = self.better_auth_url.rstrip("/")
@@ -112,21 +102,21 @@ class Settings:
 
     @property
     def issuer(self) -> str | None:
-        """The `iss` that is required; None: any."""
+        """The required `iss`; None: any."""
         return self.jwt_issuer or (origin(self.better_auth_url) if self.better_auth_url else None)
 
     @property
     def audience(self) -> tuple[str, ...] | None:
-        """The `aud` of which one is required; None: any."""
+        """The values of `aud` of which one is required; None: any."""
         return self.jwt_audience or ((origin(self.better_auth_url),) if self.better_auth_url else None)
 
     @property
     def makes_its_secret(self) -> bool:
-        """Whether tokens are signed with a secret of the service's own, so that it can issue them for development."""
+        """Whether the service makes its own secret, with which it can issue tokens for development."""
         return self.better_auth_secret is None and self.jwks_url is None
 
     def database(self, instance_path: str) -> DatabaseOptions:
-        """The database's options; a relative SQLite path lies in `instance_path`."""
+        """The database's options; a relative SQLite path starts in `instance_path`."""
         url = self.database_url or URL.create("sqlite", database=SQLITE_FILE)
         if url.drivername == "sqlite":
             url = url.set(database=str(Path(instance_path, url.database or SQLITE_FILE)))
@@ -156,22 +146,24 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None, env_file: str = ".env") -> Settings:
-    """The settings from the environment and, where it has none, from `env_file`.
-
-    Raises SettingsError, which names all that are wrong at once.
-    """
-    # Nobody means an empty secret, so it is refused rather than taken for an unset one.
-    given = read_environment(environment, env_file, may_be_empty={SECRET})
+    """Read the settings from the environment, else from `env_file`. Raises SettingsError with all problems at once."""
+    # An empty secret is a mistake: it is refused, rather than treated as unset.
+    given = read_environment(environment, env_file, may_be_empty={"BETTER_AUTH_SECRET"})
     values, problems = cast_settings(Settings, given)
     problems += _authentication_problems(given, values)
-    problems += _time_limit_problems(values)
+    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
+    if sum(values.get(name, getattr(Settings, name)) for name in names) > DB_SECONDS:
+        problems.append(
+            f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DB_SECONDS}:"
+            " a request is answered within ten seconds"
+        )
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
 
 
 def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the way to verify tokens: one is needed, unless a secret is made and kept."""
+    """Problems with the one way to verify tokens: a secret, a key set, or a secret that the service makes."""
     problems: list[str] = []
     secret = values.get("better_auth_secret")
     algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
@@ -192,13 +184,3 @@ def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]
         missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
         problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]
     return problems
-
-
-def _time_limit_problems(values: Mapping[str, Any]) -> list[str]:
-    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
-    if sum(values.get(name, getattr(Settings, name)) for name in names) <= DATABASE_SECONDS:
-        return []
-    return [
-        f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DATABASE_SECONDS}:"
-        " a request is answered within ten seconds"
-    ]

@@ -1,8 +1,8 @@
-"""No statistics about owners.
+"""No statistics about `user_id`.
 
-PostgreSQL expects no tasks of a user whom its statistics do not know yet, who may just have made many. The list's index
-then looks as good to it as the primary key, and one task is found by going through all of that user's. Without
-statistics it expects a two-hundredth of the table, of everybody, and takes the key.
+PostgreSQL expects no tasks of a user that its statistics lack, but a new user may have many. The list's index then
+looks as good as the primary key, and finding one task reads all of that user's. Without statistics it expects a
+two-hundredth of the table for any user, and uses the primary key.
 """
 
 import sqlalchemy as sa
@@ -18,8 +18,8 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE tasks ALTER COLUMN user_id SET STATISTICS 0")
         partitioned = "SELECT relkind = 'p' FROM pg_class WHERE oid = 'tasks'::regclass"
-        if not op.get_bind().execute(sa.text(partitioned)).scalar():  # whose key may not be altered
-            # To the type that it has, which forgets the statistics made so far: they would stay as they are for ever.
+        if not op.get_bind().execute(sa.text(partitioned)).scalar():  # a partition key cannot be altered
+            # To the type that it has, which deletes the statistics made so far: they would never change again.
             op.execute("ALTER TABLE tasks ALTER COLUMN user_id TYPE varchar(255)")
 
 

@@ -1,9 +1,9 @@
 """Sync: keys and revisions of tasks, a counter for each user, and tombstones of what was deleted.
 
-No row of `tasks` is rewritten: a task from before has neither, and its `id` counts as both. Triggers give a revision to
-every change, whoever makes it, and leave a tombstone for every delete. On PostgreSQL each step is short or lets others
-read and write meanwhile, and can be repeated after a failure. Only a partitioned table's indexes lock out writers while
-they are made: PostgreSQL makes them in no other way.
+No row of `tasks` is rewritten: in a task from before, the `id` stands for both. Triggers give every change a revision,
+also one made outside this service, and leave a tombstone for every delete. On PostgreSQL each step is short or lets
+others read and write meanwhile, and can be repeated after a failure. Only the indexes of a partitioned table lock out
+writers while they are made: PostgreSQL cannot make them otherwise.
 """
 
 import sqlalchemy as sa
@@ -65,7 +65,7 @@ STORE = """
     ON CONFLICT (user_id) DO UPDATE SET revision = max(revision, NEW.revision);"""
 ADOPT = """
     UPDATE tasks SET revision = (SELECT revision FROM task_counters WHERE user_id = NEW.user_id) WHERE id = NEW.id;"""
-# A write of ours names its revision, a batch's delete has left its tombstone; any other gets one.
+# Our writes set the revision, and a batch's delete has left its tombstone; other writes get theirs here.
 SQLITE_TRIGGERS = {
     "task_inserted": f"AFTER INSERT ON tasks WHEN NEW.revision IS NULL BEGIN {BUMP % 'NEW'} {ADOPT} END",
     "task_inserted_with": f"AFTER INSERT ON tasks WHEN NEW.revision IS NOT NULL BEGIN {STORE} END",
@@ -102,9 +102,9 @@ def upgrade() -> None:
         patiently("ALTER TABLE tasks ADD COLUMN IF NOT EXISTS revision bigint")
         op.get_bind().exec_driver_sql(FUNCTIONS)
         for name, trigger in TRIGGERS.items():
-            # In one transaction, so that no change passes between the two.
+            # In one transaction, so that no change slips through between the two.
             patiently(f"DROP TRIGGER IF EXISTS {name} ON tasks; CREATE TRIGGER {name} {trigger}")
-        know_every_user()
+        make_counters()
         add_check("tasks_key_form", f"key ~ '{KEY}'")
         make_index("UNIQUE", "ix_tasks_key", "(user_id, key) WHERE key IS NOT NULL")
         make_index("", "ix_tasks_revision", "(user_id, coalesce(revision, id))")
@@ -129,13 +129,13 @@ def make_tables() -> None:
     op.create_index("ix_task_tombstones_key", "task_tombstones", ["user_id", "key"])
     op.create_index("ix_task_tombstones_revision", "task_tombstones", ["user_id", "revision"])
     if op.get_bind().dialect.name == "postgresql":
-        # As for tasks: without statistics about users, everybody's rows are found by an index.
+        # As for tasks (0002): without statistics about users, every user's rows are found by an index.
         for table in ("task_counters", "task_tombstones"):
             op.execute(f"ALTER TABLE {table} ALTER COLUMN user_id SET STATISTICS 0")
 
 
-def know_every_user() -> None:
-    """Give each user from before a counter, a few at a time: a user's first change may have to wait for a step."""
+def make_counters() -> None:
+    """Give each existing user a counter, some at a time: a user's first change may have to wait for a step."""
     op.execute("SET enable_hashagg = off; SET enable_seqscan = off; SET enable_sort = off")
     step = sa.text(
         f"""

@@ -20,7 +20,7 @@ INDEXES = {
     "ix_tasks_priority": "(user_id, priority, id)",
     "ix_tasks_updated": "(user_id, updated_at, id)",
 }
-# The version before completes and reopens tasks without knowing of `completed_at`: what it leaves there is forgotten.
+# Version 1.1 completes and reopens tasks without setting `completed_at`: the value that it leaves there is cleared.
 FUNCTION = """
 CREATE OR REPLACE FUNCTION task_forget_completion() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

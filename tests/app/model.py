@@ -1,6 +1,6 @@
 """A plain model of the API in memory: what it answers, without a database and without speed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,14 @@ MESSAGES = {
     "int_type": "Input should be a valid integer",
     "less_than_equal": "Input should be less than or equal to 3",
     "list_type": "Input should be a valid list",
+}
+# Of each order the sort key, and whether it goes down.
+ORDERS: dict[str, tuple[Callable[[Json], Any], bool]] = {
+    "-created": (lambda task: (task["created_at"], task["id"]), True),
+    "created": (lambda task: (task["created_at"], task["id"]), False),
+    "due": (lambda task: (task["due"] or "~", task["id"]), False),
+    "-priority": (lambda task: (task["priority"], task["id"]), True),
+    "-updated": (lambda task: (task["updated_at"], task["id"]), True),
 }
 MOST = {"title": 200, "description": 1000, "tags": 50}
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import BadRequest
-from werkzeug.test import TestResponse
 
-from tests.support.errors import assert_error
+from tests.support.errors import INTEGER, Problem, assert_error, assert_problems
 from tests.support.marks import one_database
 from todo_api.tasks import store
 
@@ -23,25 +22,8 @@ LONG_TITLE = ("string_too_long", "String should have at most 200 characters")
 LONG_DESCRIPTION = ("string_too_long", "String should have at most 1000 characters")
 UNICODE = ("string_unicode", "String should not contain U+0000 or a lone surrogate")
 BOOL = ("bool_type", "Input should be a valid boolean")
-INTEGER = ("int_parsing", "Input should be a valid integer, unable to parse string as an integer")
-LOW_LIMIT = ("greater_than_equal", "Input should be greater than or equal to 1")
-HIGH_LIMIT = ("less_than_equal", "Input should be less than or equal to 1000")
-STATUS = ("string_pattern_mismatch", "Input should be 'all', 'pending' or 'completed'")
-CURSOR = ("string_pattern_mismatch", "Input should be a cursor from a Link header (^-?[0-9]{1,18}_[0-9]{1,19}$)")
 NOT_JSON = ("json_invalid", "JSON decode error")
 NO_OBJECT = ("model_attributes_type", "Input should be a valid object")
-
-Problem = tuple[str, tuple[str, str]]
-
-
-def assert_problems(response: TestResponse, *problems: Problem) -> None:
-    """A failed validation: exactly these, in this order."""
-    assert (response.status_code, response.content_type) == (422, "application/json"), response.text
-    assert response.json == {
-        "detail": "Validation error",
-        "errors": [{"field": field, "message": message, "type": kind} for field, (kind, message) in problems],
-    }
-
 
 BODIES: list[tuple[Any, list[Problem]]] = [
     ({"title": None}, [("body.title", STRING)]),
@@ -87,67 +69,6 @@ def test_only_a_new_task_must_have_a_title(alice: FlaskClient) -> None:
     assert_problems(alice.post(TASKS, json={}), ("body.title", MISSING))
     assert_problems(alice.post(TASKS, json={"completed": 1}), ("body.title", MISSING), ("body.completed", BOOL))
     assert_error(alice.put(f"{TASKS}/1", json={}), 404, "Task with id 1 not found")
-
-
-NO_STATUSES = ["", "done", "ALL", "all%20", "all%00", "%ff"]
-NO_INTEGERS = [
-    "",
-    "x",
-    "1.0",
-    "1e3",
-    "%2B1",
-    "+1",
-    "1%20",
-    "1_0",
-    "0x1",
-    "--1",
-    "-",
-    "%EF%BC%91",
-    "%D9%A1",
-    "1%00",
-    "1%0A",
-]
-NO_CURSORS = [
-    "",
-    "_",
-    "1",
-    "1_",
-    "_1",
-    "1_-1",
-    "+1_1",
-    "1__1",
-    "1_1%0A",
-    " 1_1",
-    "1" * 19 + "_1",
-    "1_" + "1" * 20,
-    "%EF%BC%91_1",
-]
-QUERIES: list[tuple[str, list[Problem]]] = [
-    *[(f"status={value}", [("query.status", STATUS)]) for value in NO_STATUSES],
-    *[(f"limit={value}", [("query.limit", INTEGER)]) for value in NO_INTEGERS],
-    *[(f"limit={value}", [("query.limit", LOW_LIMIT)]) for value in ("0", "-0", "-1", "00", "-" + "9" * 5000)],
-    *[(f"limit={value}", [("query.limit", HIGH_LIMIT)]) for value in ("1001", "9" * 19, "1" + "0" * 5000)],
-    *[(f"cursor={value}", [("query.cursor", CURSOR)]) for value in NO_CURSORS],
-    ("cursor=x&limit=0&status=x", [("query.status", STATUS), ("query.limit", LOW_LIMIT), ("query.cursor", CURSOR)]),
-    ("limit=5&limit=0", [("query.limit", LOW_LIMIT)]),
-    ("limit=5&limit", [("query.limit", INTEGER)]),
-    ("limit=5&%6Cimit=x", [("query.limit", INTEGER)]),
-]
-
-
-@one_database
-@pytest.mark.parametrize(("query", "problems"), QUERIES, ids=[query[:40] for query, _ in QUERIES])
-def test_a_query_is_refused_with_all_its_problems_in_order(
-    alice: FlaskClient, query: str, problems: list[Problem]
-) -> None:
-    assert_problems(alice.get(TASKS, query_string=query), *problems)
-
-
-@pytest.mark.parametrize(
-    "query", ["limit=0&limit=5", "status=x&status=all", "LIMIT=x", "limi=x", "limit=01000", "&&=&", "?", "%ff=%ff"]
-)
-def test_the_last_of_duplicates_counts_and_unknown_parameters_do_not(alice: FlaskClient, query: str) -> None:
-    assert alice.get(TASKS, query_string=query).json == []
 
 
 @one_database

@@ -1,6 +1,6 @@
 """`due`, `priority`, `tags` and `completed_at`: what is taken, what is refused, and who sets what."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,26 +9,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from tests.support.errors import assert_invalid
+from tests.support.tasks import NOON, TASKS, create
 from todo_api.platform.db.engine import db
-from todo_api.tasks import store
 
-TASKS = "/api/alice/tasks"
-NOON = datetime(2026, 1, 16, 12, 0, 0, 123456, UTC)
 NONE = {"due": None, "priority": 0, "tags": [], "completed_at": None}
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The application's clock: stands at its last entry."""
-    times = [NOON]
-    monkeypatch.setattr(store, "now", lambda: times[-1])
-    return times
-
-
-def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
-    response = client.post(TASKS, json={"title": "Buy milk", **task})
-    assert response.status_code == 201, response.text
-    return response.json
 
 
 def batch(client: FlaskClient, **operation: Any) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.app.model import Json
 from tests.support.apps import client_for, empty
+from tests.support.machines import play
+from tests.support.tasks import TASKS
 
-TASKS = "/api/alice/tasks"
 FIELDS = ("title", "description")
 
 clients = st.integers(0, 1)
@@ -215,13 +215,4 @@ class TwoOffline(RuleBasedStateMachine):
 
 
 def test_two_offline_clients_lose_nothing_and_end_alike(app: Flask) -> None:
-    run_state_machine_as_test(
-        type("TwoOfflineOnDatabase", (TwoOffline,), {"app": app}),
-        settings=settings(
-            max_examples=30,
-            stateful_step_count=40,
-            derandomize=True,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(TwoOffline, app)

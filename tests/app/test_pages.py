@@ -4,7 +4,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,33 +11,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from tests.support.errors import assert_invalid
+from tests.support.tasks import TASKS, create, pages
 from todo_api.platform.db.engine import db
-from todo_api.tasks import store
 from todo_api.tasks.model import Task
 
-TASKS = "/api/alice/tasks"
 START = datetime(2026, 1, 16, tzinfo=UTC)
 
 
-def next_page(response: Any) -> str | None:
-    if "Link" not in response.headers:
-        return None
-    found = re.fullmatch(r'<(/api/[^>]*)>; rel="next"', response.headers["Link"])
-    assert found
-    return found[1]
-
-
-def pages(client: FlaskClient, path: str) -> Iterator[list[int]]:
-    """The ids on each page; read only as far as they are asked for."""
-    following: str | None = path
-    for _ in range(100):
-        response = client.get(following)
-        assert response.status_code == 200, response.text
-        yield [task["id"] for task in response.json]
-        following = next_page(response)
-        if following is None:
-            return
-    pytest.fail("the pages do not end")
+def ids_of_pages(client: FlaskClient, path: str) -> Iterator[list[int]]:
+    """The ids on each page."""
+    return ([task["id"] for task in page] for page in pages(client, path))
 
 
 def fill(app: Flask, count: int, *, at_once: int = 1) -> None:
@@ -62,7 +44,7 @@ def fill(app: Flask, count: int, *, at_once: int = 1) -> None:
 def test_the_pages_together_are_the_list(app: Flask, alice: FlaskClient, limit: int, at_once: int) -> None:
     fill(app, 7, at_once=at_once)
     for status, ids in (("all", [7, 6, 5, 4, 3, 2, 1]), ("completed", [6, 4, 2]), ("pending", [7, 5, 3, 1])):
-        found = list(pages(alice, f"{TASKS}?status={status}&limit={limit}"))
+        found = list(ids_of_pages(alice, f"{TASKS}?status={status}&limit={limit}"))
         assert found == [ids[at : at + limit] for at in range(0, len(ids), limit)]
 
 
@@ -120,7 +102,7 @@ def test_every_cursor_of_the_documented_pattern_is_a_position(
     parameters = document["paths"]["/api/{user_id}/tasks"]["get"]["parameters"]
     [pattern] = [parameter["schema"]["pattern"] for parameter in parameters if parameter.get("name") == "cursor"]
     assert re.search(pattern, cursor)
-    assert list(pages(alice, f"{TASKS}?cursor={cursor}")) == [ids]
+    assert list(ids_of_pages(alice, f"{TASKS}?cursor={cursor}")) == [ids]
     assert_invalid(alice.get(f"{TASKS}?cursor={cursor}x"), ("query.cursor", "string_pattern_mismatch"))
 
 
@@ -130,7 +112,7 @@ def test_pages_repeat_and_skip_nothing_while_others_write_at_every_boundary(
 ) -> None:
     fill(app, 50, at_once=at_once)
     stays, seen = {number for number in range(1, 51) if number % 3}, []
-    for page in pages(alice, f"{TASKS}?limit=4"):
+    for page in ids_of_pages(alice, f"{TASKS}?limit=4"):
         seen += page
         # The position itself, its neighbours, and new tasks at the head.
         for number in range(page[-1] - 2, page[-1] + 3):
@@ -160,7 +142,7 @@ def test_pages_hold_what_was_there_throughout_while_threads_insert_and_delete(
     stays = [number for number in range(60, 0, -1) if number % 3]
     try:
         for _ in range(3):
-            seen = [number for page in pages(client_of("alice"), f"{TASKS}?limit=7") for number in page]
+            seen = [number for page in ids_of_pages(client_of("alice"), f"{TASKS}?limit=7") for number in page]
             assert [number for number in seen if number in stays] == stays
             assert len(seen) == len(set(seen))
     finally:
@@ -169,8 +151,8 @@ def test_pages_hold_what_was_there_throughout_while_threads_insert_and_delete(
             writer.join()
 
 
-def test_a_clock_set_back_between_two_tasks_loses_neither(alice: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_between_two_tasks_loses_neither(alice: FlaskClient, clock: list[datetime]) -> None:
     for seconds in (10, 0, 5):
-        monkeypatch.setattr(store, "now", lambda seconds=seconds: START + timedelta(seconds=seconds))
-        alice.post(TASKS, json={"title": "x"})
-    assert list(pages(alice, f"{TASKS}?limit=1")) == [[1], [3], [2]]
+        clock.append(START + timedelta(seconds=seconds))
+        create(alice)
+    assert list(ids_of_pages(alice, f"{TASKS}?limit=1")) == [[1], [3], [2]]

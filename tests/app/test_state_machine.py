@@ -7,13 +7,13 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from werkzeug.test import TestResponse
 
-from tests.app.model import Json, User, changes_of, expected_status, known, problems, shown
+from tests.app.model import ORDERS, Json, User, changes_of, expected_status, known, problems, shown
 from tests.support.apps import empty
+from tests.support.machines import play
 from tests.support.tokens import bearer
 from todo_api.tasks import store
 
@@ -51,14 +51,6 @@ matches = st.sampled_from(["none", "none", "stored", "other", "any"])
 edits = st.fixed_dictionaries(
     {}, optional={"title": few_titles, "description": st.none() | few_titles, "completed": st.booleans(), **richer}
 )
-# Of each order the sort key, and whether it goes down.
-ORDERS: dict[str, tuple[Any, bool]] = {
-    "-created": (lambda task: (task["created_at"], task["id"]), True),
-    "created": (lambda task: (task["created_at"], task["id"]), False),
-    "due": (lambda task: (task["due"] or "~", task["id"]), False),
-    "-priority": (lambda task: (task["priority"], task["id"]), True),
-    "-updated": (lambda task: (task["updated_at"], task["id"]), True),
-}
 operations = st.fixed_dictionaries(
     {
         "op": st.sampled_from(["put", "put", "delete"]),
@@ -109,6 +101,14 @@ class Tasks(RuleBasedStateMachine):
             412,
             {"detail": detail, "status_code": 412, "task": shown(task)},
         )
+
+    def is_done(self, response: TestResponse, task_id: int, task: Json | None, holds: bool) -> bool:
+        """Whether the task is there and the condition holds; where not, the answer says so."""
+        if task is None:
+            self.check_not_found(response, task_id)
+        elif not holds:
+            self.check_changed(response, task)
+        return task is not None and holds
 
     def condition(self, match: str, task: Json | None) -> tuple[dict[str, str], bool]:
         """The header, and whether the condition holds."""
@@ -173,11 +173,7 @@ class Tasks(RuleBasedStateMachine):
         task = user.tasks.get(task_id)
         header, holds = self.condition(match, task)
         response = self.send(name, "PATCH", f"/{task_id}/complete", **header)
-        if task is None:
-            self.check_not_found(response, task_id)
-        elif not holds:
-            self.check_changed(response, task)
-        else:
+        if self.is_done(response, task_id, task, holds):
             user.touch(task, {"completed": not task["completed"]}, self.time, response.json["revision"])
             self.check_task(response, task)
 
@@ -187,11 +183,7 @@ class Tasks(RuleBasedStateMachine):
         task = user.tasks.get(task_id)
         header, holds = self.condition(match, task)
         response = self.send(name, "DELETE", f"/{task_id}", **header)
-        if task is None:
-            self.check_not_found(response, task_id)
-        elif not holds:
-            self.check_changed(response, task)
-        else:
+        if self.is_done(response, task_id, task, holds):
             assert (response.status_code, response.data) == (204, b"")
             [tombstone] = self.send(name, "GET", f"/changes?since={user.counter}").json["changes"]
             user.delete(task, tombstone)
@@ -300,13 +292,4 @@ class Tasks(RuleBasedStateMachine):
 
 
 def test_every_answer_equals_that_of_a_plain_model(app: Flask) -> None:
-    run_state_machine_as_test(
-        type("TasksOnDatabase", (Tasks,), {"app": app}),
-        settings=settings(
-            max_examples=30,
-            stateful_step_count=40,
-            derandomize=True,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    play(Tasks, app)

@@ -1,31 +1,14 @@
 """The operations on tasks, as the contract has them."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error
-from todo_api.tasks import store
-
-TASKS = "/api/alice/tasks"
-NOON = datetime(2026, 1, 16, 12, 0, 0, 123456, UTC)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The application's clock: stands at its last entry."""
-    times = [NOON]
-    monkeypatch.setattr(store, "now", lambda: times[-1])
-    return times
-
-
-def create(client: FlaskClient, **task: Any) -> dict[str, Any]:
-    response = client.post(TASKS, json={"title": "Buy milk", **task})
-    assert response.status_code == 201, response.text
-    return response.json
+from tests.support.tasks import NOON, TASKS, create
 
 
 def touched(task: dict[str, Any]) -> dict[str, Any]:

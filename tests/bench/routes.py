@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 10
 # Ids of one length keep the answers of a kind at one length: those filled in, those assigned, those to be deleted.
 FILLED, ASSIGNED, DELETED = 1_000_000, 10_000_000, 20_000_000
 OWNERS = {"list20": 20, "list100": 100, "list1000": 1000, "reader": 1000, "writer": 10_000, "other": 100_000}
+OWNERS["full1000"] = 1000
 # Of the routes for many users.
 USERS = 16
 OWNERS |= {f"user-{n:02}": 1000 for n in range(USERS)}
@@ -27,6 +28,9 @@ OWNERS |= {f"user-{n:02}": 1000 for n in range(USERS)}
 DELETES_A_SECOND = 30_000
 # Each task takes a value of its user's counter, a row whose versions a long transaction would pile up.
 BATCH = 1000
+# Every field of a task, for the owner of that name.
+FULL = """UPDATE tasks SET completed = true, due = '2026-12-01T17:00', priority = 2, tags = '{home,shop}',
+    completed_at = updated_at WHERE user_id = 'full1000' AND due IS NULL"""
 TASK = json.dumps({"title": "Buy milk, bread and eggs", "description": "Two litres; the dark one; ten of them"})
 
 
@@ -39,7 +43,7 @@ def first_id(user: str) -> int:
 class Route(NamedTuple):
     """A kind of request: `%d` in its path or body goes round `ids` ids from `first` on, `tasks` is a list's length.
 
-    `%u` in the path goes round the numbers of so many `users`, in two digits. Peers have no routes of `sync`.
+    `%u` in the path goes round the numbers of so many `users`, in two digits. `sync` is for what peers lack.
     """
 
     name: str
@@ -82,6 +86,7 @@ ROUTES = {
         Route("health", "GET", "/health"),
         _on_tasks("one", "GET", "reader"),
         *(Route(f"list{n}", "GET", f"/api/list{n}/tasks", f"list{n}", tasks=n) for n in (20, 100, 1000)),
+        Route("full1000", "GET", "/api/full1000/tasks", "full1000", tasks=1000, sync=True),
         Route("create", "POST", "/api/creator/tasks", "creator", 201, TASK),
         _on_tasks("update", "PUT", "writer", body=TASK),
         _on_tasks("toggle", "PATCH", "writer", "/complete"),
@@ -122,7 +127,9 @@ def prepare(database: Postgres, route: Route, seconds: int) -> None:
         for first, size in batches(DELETED, seconds * DELETES_A_SECOND):
             left_over = f"DELETE FROM tasks WHERE id BETWEEN {first} AND {first + size - 1}"
             database.execute(left_over, insert("'deleter'", first, size))
-    if route.method != "GET":
+    if route.user == "full1000":
+        database.execute(FULL)
+    if route.method != "GET" or route.user == "full1000":
         database.execute("VACUUM tasks", "CHECKPOINT")
 
 
@@ -159,7 +166,10 @@ def check(server: Server, route: Route) -> tuple[int, int]:
             if response.status != route.status:
                 sys.exit(f"{server.name} answers {route.name} with {response.status}: {body!r}")
             listed = json.loads(body) if route.tasks is not None else []
-            if route.tasks is not None and len(listed["changes"] if route.sync else listed) != route.tasks:
+            if (
+                route.tasks is not None
+                and len(listed["changes"] if isinstance(listed, dict) else listed) != route.tasks
+            ):
                 sys.exit(f"{server.name} answers {route.name} with other tasks")
             headers = [f"HTTP/1.1 {response.status} {response.reason}", *map(": ".join, response.getheaders()), ""]
             sizes.append(len("\r\n".join([*headers, ""])) + len(body))

@@ -16,12 +16,11 @@ from sqlalchemy import URL
 
 from tests import faults
 from tests.support.databases import sqlite_url
+from tests.support.raw import AUTHORIZATION, head, head_of_post
 from tests.support.service import Service, serving
-from tests.support.tokens import token
 from todo_api.platform.server.worker import SPARE_PLACES
 
 ORIGIN = "http://localhost:3000"
-AUTHORIZATION = f"Authorization: Bearer {token('alice')}"
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +44,6 @@ def answer(client: socket.socket, method: str = "GET") -> tuple[HTTPResponse, by
     response = HTTPResponse(client, method=method)
     response.begin()
     return response, response.read()
-
-
-def head(line: str, *headers: str) -> bytes:
-    return "\r\n".join([line, "Host: localhost", *headers, "\r\n"]).encode()
 
 
 MALFORMED = {
@@ -139,12 +134,7 @@ def test_http_1_0_keeps_a_connection_only_where_asked(service: Service) -> None:
 def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(service: Service) -> None:
     body = b'{"title": "Buy milk"}'
     with service.connect() as client:
-        client.sendall(
-            head(
-                "POST /api/alice/tasks HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}",
-                "Expect: 100-continue", AUTHORIZATION,
-            )
-        )  # fmt: skip
+        client.sendall(head_of_post(body, "Expect: 100-continue"))
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(body)
         assert answer(client, "POST")[0].status == 201
@@ -163,14 +153,10 @@ def test_two_slashes_at_the_start_are_another_path(service: Service) -> None:
 
 def test_forwarded_headers_do_not_reach_the_answer(service: Service) -> None:
     body = b'{"title": "Buy milk"}'
+    forwarded = ["Forwarded: host=evil.example", "X-Forwarded-Host: evil.example"]
+    forwarded += ["X-Forwarded-Proto: https", "X-Forwarded-Prefix: /evil"]
     with service.connect() as client:
-        client.sendall(
-            head(
-                "POST /api/alice/tasks HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}",
-                AUTHORIZATION, "Forwarded: host=evil.example", "X-Forwarded-Host: evil.example",
-                "X-Forwarded-Proto: https", "X-Forwarded-Prefix: /evil",
-            ) + body
-        )  # fmt: skip
+        client.sendall(head_of_post(body, *forwarded) + body)
         response, _ = answer(client, "POST")
     assert (response.getheader("Location") or "").startswith("/api/alice/tasks/")
     assert b"evil" not in bytes(response.headers)

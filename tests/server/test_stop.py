@@ -18,8 +18,8 @@ from tests.soak.stops import stop_under_load
 from tests.support.apps import migrate
 from tests.support.databases import Postgres, sqlite_url
 from tests.support.processes import cpu_seconds
+from tests.support.raw import head_of_post
 from tests.support.service import Service, serving
-from tests.support.tokens import token
 
 
 def post(service: Service) -> int:
@@ -106,12 +106,8 @@ def test_running_and_queued_requests_are_answered_before_the_end(tmp_path: Path)
 def test_a_half_read_request_is_answered_before_the_end(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     body = b'{"title": "Buy milk"}'
-    head = (
-        "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token('alice')}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
     with serving(tmp_path, url) as service, service.connect() as client:
-        client.sendall(head.encode() + body[:5])
+        client.sendall(head_of_post(body) + body[:5])
         time.sleep(0.2)
         os.kill(service.pid, signal.SIGTERM)
         time.sleep(1)
@@ -149,15 +145,11 @@ def test_an_idle_connection_does_not_delay_the_end(tmp_path: Path) -> None:
 def test_requests_on_idle_connections_are_answered_while_those_end_during_the_stop(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     body = b'{"title": "At the last moment"}'
-    request = (
-        "POST /api/alice/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {token('alice')}\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
     with serving(tmp_path, url, LAME_DUCK_SECONDS=1) as service:
         clients = [service.connect() for _ in range(80)]
         os.kill(service.pid, signal.SIGTERM)
         for client in clients:
-            client.sendall(request)
+            client.sendall(head_of_post(body) + body)
         answers = [client.recv(1000) for client in clients]
         assert [answer[:13] for answer in answers] == [b"HTTP/1.1 201 "] * 80
         for client in clients:

@@ -133,6 +133,21 @@ def test_a_change_made_by_the_same_worker_ends_a_wait_without_a_question_to_the_
         assert parked(service) == 0
 
 
+def test_while_anybody_waits_the_database_is_asked_once_a_second_however_long_it_takes_to_answer(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.slow_questions, **ONE_WORKER) as service:
+
+        def questions() -> int:
+            return sum(line.get("message") == "asked" for line in service.lines())
+
+        service.request("GET", f"{TASKS}/changes?since=1&wait=6", user_id="alice")
+        asked = questions()
+        assert asked in {4, 5}
+        time.sleep(1.5)
+        assert questions() == asked
+
+
 def test_a_change_made_by_another_process_ends_a_wait(url: URL, tmp_path: Path) -> None:
     with ExitStack() as stack:
         one, other = (

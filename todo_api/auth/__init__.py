@@ -1,1 +1,1 @@
-"""Who is calling, and what they may see."""
+"""Authentication and authorization."""

@@ -1,4 +1,4 @@
-"""The blueprint of a user's resources: no operation of it can be open, or another user's."""
+"""The blueprint of a user's resources: every operation of it needs that user's token."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ FORBIDDEN = ErrorAnswer(
 
 
 class UserBlueprint(Blueprint):
-    """Resources of one user, at `/api/<user_id>/` and the path; open to that user's tokens alone."""
+    """Resources of one user at `/api/<user_id>/<path>`, open only to that user's tokens."""
 
     ERRORS = (BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, FAULT, UNAVAILABLE)
     SECURITY = ({BEARER: ()},)
@@ -48,7 +48,7 @@ class UserBlueprint(Blueprint):
 
 
 def authorize() -> None:
-    """Let a request through whose token is that of the user in its path. Raises ApiError 401 or 403."""
+    """Require a token of the user in the request's path. Raises ApiError 401 or 403."""
     environ = request.environ
     if environ["REQUEST_METHOD"] == "OPTIONS":  # a CORS preflight carries no token
         return

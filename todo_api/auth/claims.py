@@ -1,7 +1,7 @@
-"""What a token must contain, whatever key it is verified with, and how one is refused."""
+"""What every token must contain, whatever key verifies it, and how a token is refused."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn
 
 import jwt
 
@@ -11,7 +11,7 @@ from todo_api.settings import Settings
 
 TOKEN_TYPES = {"jwt", "at+jwt"}
 
-# The reasons are ours: PyJWT's texts may quote the token.
+# In our own words: PyJWT's messages may quote the token.
 REASONS: list[tuple[type[Exception], str]] = [
     (jwt.InvalidSignatureError, "signature verification failed"),
     (jwt.InvalidAlgorithmError, "algorithm not allowed"),
@@ -26,22 +26,12 @@ Header = Mapping[str, Any]
 
 
 class Verified(NamedTuple):
-    """A verified token's user, and the Unix times between which that holds without verifying it again."""
+    """A verified token: its user, and the Unix times between which it need not be verified again."""
 
     user_id: str
     not_before: float
     until: float
-    expires: int  # as the token says, without leeway
-
-
-class Verifier(Protocol):
-    """Verifies tokens with one kind of key; `fetches` of keys are counted by their outcome."""
-
-    @property
-    def fetches(self) -> Mapping[str, int]: ...
-
-    def verify(self, token: str) -> Verified:
-        """Raises ApiError for a token that is refused."""
+    expires: int  # the token's `exp`, without leeway
 
 
 def refuse(detail: str) -> NoReturn:
@@ -63,7 +53,7 @@ class Claims:
         self._fallback_claim = fallback_claim
 
     def verify(self, token: str, key_for: Callable[[Header], Any]) -> Verified:
-        """Verify a token; `key_for` gets a header that is fit, and returns the key. Raises ApiError."""
+        """Verify a token. `key_for` gets its checked header and returns the key. Raises ApiError."""
         try:
             header = jwt.get_unverified_header(token)
             self._check_header(header)
@@ -94,8 +84,8 @@ class Claims:
             refuse_invalid("algorithm not allowed")
         if "crit" in header:
             refuse_invalid("critical extension not understood")
-        kind = header.get("typ", "jwt")
-        if not isinstance(kind, str) or kind.lower() not in TOKEN_TYPES:
+        token_type = header.get("typ", "jwt")
+        if not isinstance(token_type, str) or token_type.lower() not in TOKEN_TYPES:
             refuse_invalid("wrong type of token")
 
     def _user_id(self, claims: Mapping[str, Any]) -> str:
@@ -108,7 +98,7 @@ class Claims:
 
 
 def _number(claims: Mapping[str, Any], name: str) -> int:
-    """A NumericDate (RFC 7519, section 2) in whole seconds, as PyJWT compares it, which also takes one in a string."""
+    """A NumericDate (RFC 7519, section 2) in whole seconds, as PyJWT compares it; PyJWT would also take a string."""
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         refuse_invalid(f"bad {name}")

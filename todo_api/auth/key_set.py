@@ -20,7 +20,7 @@ from todo_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Which keys go with an algorithm (RFC 7518, section 3.1; RFC 8037); a key without `alg` has the first of its kind.
+# Algorithm, key type, curve (RFC 7518, section 3.1; RFC 8037). A key without `alg` gets the first that fits it.
 KINDS = [
     ("EdDSA", "OKP", "Ed25519"),
     ("EdDSA", "OKP", "Ed448"),
@@ -34,8 +34,8 @@ ALGORITHMS = sorted({algorithm for algorithm, _, _ in KINDS})
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 MAX_BYTES = 256 * 1024
-FETCH_SECONDS = 3.0  # for one fetch in all, and so for a request that waits for one
-FETCH_INTERVAL_SECONDS = 3.0  # at least, from one start to the next
+FETCH_SECONDS = 3.0  # for a whole fetch, and so for a request that waits for one
+FETCH_INTERVAL_SECONDS = 3.0  # at least, between the starts of two fetches
 REFRESH_SECONDS = 300.0
 RETRY_SECONDS = 30.0  # after a failed refresh, while keys are kept
 KEEP_SECONDS = 24 * 3600.0
@@ -44,12 +44,12 @@ KEEP_SECONDS = 24 * 3600.0
 class KeySet:
     """Verifies with the published keys, each bound to its own algorithm.
 
-    A fetch runs in a thread of its own, started by the first request that finds it due: nothing runs in an idle
-    process, and nothing is lost in a fork. Only a request whose key is unknown ever waits for one.
+    A fetch runs in its own thread, started by the first request after it is due: an idle process does nothing, and a
+    fork loses nothing. Only a request whose key is unknown waits for a fetch.
     """
 
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
-        """`changed` is called after the keys have been replaced by others."""
+        """`changed` is called after the keys have changed."""
         assert settings.jwks_url
         self._url = settings.jwks_url
         self._claims = Claims(settings, ALGORITHMS)
@@ -58,17 +58,17 @@ class KeySet:
         self._thread: threading.Thread | None = None
         self._body = b""
         self._keys: dict[str, jwt.PyJWK] = {}
-        # By the monotonic clock: when the last fetch began, when the keys expire, when the next refresh is due.
+        # Monotonic times: when the last fetch began, when the keys expire, when the next fetch is due.
         self._began = self._kept_until = self._due = float("-inf")
         self._failing = False
-        self.fetches: dict[str, int] = {"ok": 0, "failed": 0}
+        self.fetches = {"ok": 0, "failed": 0}
 
     def verify(self, token: str) -> Verified:
         """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
         verified = self._claims.verify(token, self._key)
-        # Not beyond the next refresh, which this call then starts in time.
-        until = time.time() + min(self._due, self._kept_until) - monotonic()
-        return verified._replace(until=min(verified.until, until))
+        # The token is verified again once a fetch is due, since verifying is what starts fetches.
+        fetch_at = time.time() + min(self._due, self._kept_until) - monotonic()
+        return verified._replace(until=min(verified.until, fetch_at))
 
     def _key(self, header: Header) -> jwt.PyJWK:
         if "kid" not in header:
@@ -89,13 +89,13 @@ class KeySet:
         return self._keys if monotonic() < self._kept_until else {}
 
     def _wait_for_keys(self) -> None:
-        """Wait for the fetch that this call starts, or for the very first: a provider that hangs delays one request."""
+        """Wait for a fetch that this call starts, or for the very first: a provider that hangs delays one request."""
         started = self._start_fetch()
         if self._thread and (started or not any(self.fetches.values())):
             run_in_thread(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))
 
     def _start_fetch(self) -> bool:
-        """Start a fetch unless one is running or the last began only now; whether it was started."""
+        """Start a fetch, unless one is running or the last began just now. Returns whether it was started."""
         with self._lock:
             now = monotonic()
             if now < self._began + FETCH_INTERVAL_SECONDS or (self._thread and self._thread.is_alive()):
@@ -130,20 +130,17 @@ class KeySet:
 
 
 def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
-    """The usable keys of a JWKS document by `kid`; a `kid` that several of them share is left out.
-
-    Raises ValueError where there is none, RecursionError or another error where it is no such document.
-    """
-    found = [key for jwk in json.loads(body)["keys"] if (key := _signing_key(jwk)) is not None]
-    times = Counter(key.key_id for key in found)
-    keys = {key.key_id: key for key in found if key.key_id and times[key.key_id] == 1}
+    """The usable keys of a JWKS document by `kid`, without those that share one. Raises any error if malformed."""
+    usable = [key for jwk in json.loads(body)["keys"] if (key := _signing_key(jwk)) is not None]
+    uses = Counter(key.key_id for key in usable)
+    keys = {key.key_id: key for key in usable if key.key_id and uses[key.key_id] == 1}
     if not keys:
         raise ValueError("no usable key in the set")
     return keys
 
 
 def _signing_key(jwk: Any) -> jwt.PyJWK | None:
-    """The key, bound to its algorithm; None where it is not for verifying signatures, or not fit for it."""
+    """The key, bound to its algorithm; None if it is not meant for verifying signatures, or not fit for it."""
     if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or PRIVATE_MEMBERS & jwk.keys():
         return None
     operations = jwk.get("key_ops", ["verify"])
@@ -157,7 +154,7 @@ def _signing_key(jwk: Any) -> jwt.PyJWK | None:
         return None
     try:
         key = jwt.PyJWK(jwk, algorithm)
-    except Exception:  # cryptography raises others, too: one odd key must not spoil the rest
+    except Exception:  # cryptography raises many: one odd key must not spoil the others
         return None
     too_short = key.Algorithm.check_key_length(key.key)
     return None if too_short else key

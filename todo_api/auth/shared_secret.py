@@ -19,14 +19,14 @@ class SharedSecret:
     """Verifies with HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
-        self.fetches: dict[str, int] = {"ok": 0, "failed": 0}
+        self.fetches = {"ok": 0, "failed": 0}  # none are needed; a KeySet counts its own
         self._settings = settings
         self._instance_path = instance_path
         self._claims = Claims(settings, [settings.jwt_algorithm], fallback_claim="user_id")
 
     @cached_property
     def _key(self) -> bytes:
-        # Not before it is needed: printing the API's document makes no file.
+        # Read on first use, so that printing the API's document makes no file.
         secret = self._settings.better_auth_secret or kept_secret(self._instance_path)
         return secret.encode(errors="surrogateescape")
 
@@ -35,7 +35,7 @@ class SharedSecret:
         return self._claims.verify(token, lambda header: self._key)
 
     def sign(self, user_id: str, minutes: int) -> str:
-        """A token for development, which this service accepts."""
+        """Issue a token for development."""
         settings, now = self._settings, int(time.time())
         claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
         if settings.issuer is not None:
@@ -46,13 +46,13 @@ class SharedSecret:
 
 
 def kept_secret(instance_path: str) -> str:
-    """The random secret of a service with nothing configured: made once, readable by its owner alone."""
+    """The random secret of a service with nothing configured: made once, readable only by its owner."""
     path = Path(instance_path, "secret")
     try:
         return path.read_text()
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-    # Complete before it gets its name, so that several processes which make one at once all end up with the first.
+    # Complete before it gets its name, so that processes that start at the same time all use the first one's.
     descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mode 0600
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(64))

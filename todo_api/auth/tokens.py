@@ -1,24 +1,22 @@
-"""Bearer tokens: each is verified once, with a shared secret or a key set, and remembered while it is valid.
-
-RFC 6750 says how a token is carried and refused, RFC 8725 how it is verified.
-"""
+"""Bearer tokens (RFC 6750), each verified once, with a shared secret or a key set, and cached while it is valid."""
 
 import threading
 import time
 
 from flask import Flask
 
-from todo_api.auth.claims import Verified, Verifier
+from todo_api.auth.claims import Verified
 from todo_api.auth.key_set import KeySet
 from todo_api.auth.shared_secret import SharedSecret
 from todo_api.settings import Settings
 
+Verifier = KeySet | SharedSecret
 CACHED_TOKENS = 4096
 CACHED_TOKEN_LENGTH = 4096
 
 
 class TokenCache:
-    """Remembers verified tokens, whole, so that a busy user costs no signature check a request."""
+    """Caches verified tokens, so that most requests cost no signature check."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
         self.verifier: Verifier = (
@@ -28,19 +26,16 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def verified(self, token: str) -> Verified:
-        """What the token says. Raises ApiError; `exp` and `nbf` hold on every call."""
-        verified = self._verified.get(token)
-        if verified is None or not verified.not_before <= time.time() < verified.until:
-            verified = self._verify(token)
-        return verified
-
-    def _verify(self, token: str) -> Verified:
-        cache = self._verified  # before the keys are looked at: what old ones have verified must not outlive them
+        """What the token says. Raises ApiError. `exp` and `nbf` are checked on every call."""
+        cache = self._verified  # taken before the keys are used: what old keys verified must not outlive them
+        verified = cache.get(token)
+        if verified is not None and verified.not_before <= time.time() < verified.until:
+            return verified
         verified = self.verifier.verify(token)
         if len(token) <= CACHED_TOKEN_LENGTH:
             with self._lock:
                 if len(cache) >= CACHED_TOKENS:
-                    del cache[next(iter(cache))]  # the oldest: one token more costs one signature check more
+                    del cache[next(iter(cache))]  # the oldest, which is verified again if it comes back
                 cache[token] = verified
         return verified
 
@@ -49,12 +44,12 @@ class TokenCache:
 
 
 def token_cache(app: Flask) -> TokenCache:
-    found: TokenCache = app.extensions[__name__]
-    return found
+    cache: TokenCache = app.extensions[__name__]
+    return cache
 
 
 def verifier(app: Flask) -> Verifier:
-    """The app's own: a SharedSecret, which signs tokens for development, or a KeySet."""
+    """The app's verifier. A SharedSecret also signs tokens for development."""
     return token_cache(app).verifier
 
 

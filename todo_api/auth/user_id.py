@@ -1,11 +1,11 @@
-"""What a user id is: an opaque string of the identity provider's, as a path carries it and a database stores it."""
+"""User ids: opaque strings of the identity provider, limited to what a path can carry and a database can store."""
 
 import re
 from typing import Any
 
 MAX_LENGTH = 255
 PATTERN = re.compile(f"[^/\x00\ud800-\udfff]{{1,{MAX_LENGTH}}}")
-# The same for the document.
+# The same limits for the document.
 SCHEMA: dict[str, Any] = {
     "type": "string",
     "minLength": 1,

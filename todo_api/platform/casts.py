@@ -1,4 +1,4 @@
-"""From a setting's text to its value. Each raises ValueError, which says what the text must be and never quotes it."""
+"""Casts from a setting's text to its value. Each raises ValueError with the rule that is broken, not the text."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def database_url(text: str) -> URL:
-    """A database URL as users paste it, as SQLAlchemy takes it."""
+    """A database URL, from the forms that users paste to the one that SQLAlchemy takes."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -59,7 +59,7 @@ def database_url(text: str) -> URL:
 
 
 def web_url(text: str) -> str:
-    """An http or https URL that a request can be made of."""
+    """An http or https URL that can be fetched."""
     if not _WEB_URL.fullmatch(text):
         raise ValueError("must be an http or https URL without a user, a password and a fragment")
     origin(text)
@@ -94,27 +94,27 @@ def token(text: str) -> str:
 
 def names(text: str) -> tuple[str, ...]:
     """One string, or a JSON list of strings."""
-    given = _json_list(text) if text.startswith("[") else [text]
-    if not given or not all(given):
+    values = _json_list(text) if text.startswith("[") else [text]
+    if not values or not all(values):
         raise ValueError("must be a string or a JSON list of strings")
-    return tuple(given)
+    return tuple(values)
 
 
 def origins(text: str) -> tuple[str, ...]:
-    given = _json_list(text)
-    if given is None:
+    values = _json_list(text)
+    if values is None:
         raise ValueError('must be a JSON list of origins, such as ["http://localhost:3000"]')
-    if "*" in given:
+    if "*" in values:
         raise ValueError("must not hold *, since credentials are allowed: name each origin")
-    if not all(ORIGIN.fullmatch(each) for each in given):
+    if not all(ORIGIN.fullmatch(value) for value in values):
         raise ValueError("must hold exact origins as browsers send them: scheme, host and port, no path, no slash")
-    return tuple(given)
+    return tuple(values)
 
 
 def _json_list(text: str) -> list[str] | None:
-    """A JSON list of strings; None where it is not one."""
+    """The strings of a JSON list; None if it is not one."""
     try:
-        given = json.loads(text)
+        values = json.loads(text)
     except ValueError:
         return None
-    return given if isinstance(given, list) and all(isinstance(each, str) for each in given) else None
+    return values if isinstance(values, list) and all(isinstance(value, str) for value in values) else None

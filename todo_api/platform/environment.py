@@ -26,8 +26,7 @@ def read_environment(
 ) -> dict[str, str]:
     """The variables that are set: in the environment (the process's, unless given), else in `env_file`.
 
-    An empty variable is an unset one, so that one in the file still counts, except those that `may_be_empty`.
-    Raises SettingsError.
+    An empty variable counts as unset, so that the file's counts, unless it `may_be_empty`. Raises SettingsError.
     """
     environment = os.environ if environment is None else environment
     present = {name: value for name, value in environment.items() if value or name in may_be_empty}
@@ -40,7 +39,7 @@ def read_environment(
 
 
 def cast_settings(table: type[Any], given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """The values of a table's fields that are given, and what is wrong with the others."""
+    """The values of the settings that are given, and the problems of those that are wrong."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for spec in fields(table):

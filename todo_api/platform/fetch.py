@@ -1,7 +1,7 @@
 """An HTTP GET that ends in time whatever the server does.
 
-urllib and http.client limit each read alone, so that a server which sends a byte a second is read for ever; and urllib
-follows redirects anywhere, and proxies that the environment names.
+urllib and http.client limit only each read, so that a server that sends a byte a second is read forever; and urllib
+follows redirects to anywhere, and uses proxies from the environment.
 """
 
 import http.client
@@ -26,8 +26,8 @@ class FetchError(Exception):
 def fetch(url: str, *, seconds: float, max_bytes: int) -> bytes:
     """The complete body of a 200 answer. Redirects are followed within the URL's origin.
 
-    All of it ends within `seconds`, but for looking up the host's name, which cannot be cut short.
-    Raises FetchError, OSError, http.client.HTTPException or ValueError.
+    It ends within `seconds`, except that looking up the host's name cannot be cut short. Raises FetchError, OSError,
+    http.client.HTTPException or ValueError.
     """
     deadline = monotonic() + seconds
     for _ in range(1 + MAX_REDIRECTS):
@@ -50,7 +50,7 @@ def fetch(url: str, *, seconds: float, max_bytes: int) -> bytes:
 def _get(url: SplitResult, deadline: float, max_bytes: int) -> tuple[http.client.HTTPResponse, bytes]:
     assert url.hostname
     plain = _connect(url.hostname, url.port or (443 if url.scheme == "https" else 80), deadline)
-    # A second handle on the socket, to shut it down at the deadline: whatever waits for it then ends.
+    # A second handle on the socket, to shut it down at the deadline, which ends any wait for it.
     with (
         closing(plain),
         closing(plain.dup()) as handle,

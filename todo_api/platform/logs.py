@@ -31,18 +31,15 @@ def request_id(environ: dict[str, Any]) -> str:
 
 
 class Answer(NamedTuple):
-    """A request and how it was answered. `route` is the path's template: the path itself names a user.
-
-    `waited` are the seconds for which the request was parked, `seconds` those that it took otherwise.
-    """
+    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
 
     request_id: str
     method: str
     route: str | None
     status: int
-    seconds: float
+    seconds: float  # without `waited`
     size: int
-    waited: float
+    waited: float  # the seconds for which it was parked
 
 
 def write_line(answer: Answer) -> None:
@@ -63,7 +60,7 @@ def write_line(answer: Answer) -> None:
 
 
 class Handler(logging.Handler):
-    """Writes the standard library's log records, in the shape of the requests' lines."""
+    """Writes the standard library's log records in the form of the requests' lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
         entry = {
@@ -80,7 +77,7 @@ class Handler(logging.Handler):
 
 
 def _traceback(error: BaseException) -> str:
-    """Where an error came from, and its class; its text may quote a token, a body or a statement's parameters."""
+    """An error's frames and class, not its text, which may quote a token, a body or a statement's parameters."""
     parts: list[str] = []
     seen: list[BaseException] = []
     while error not in seen:
@@ -102,15 +99,13 @@ def _write(entry: Mapping[str, Any]) -> None:
         if written < len(line):
             os.write(descriptor, b"\n")
     except OSError:
-        # Nobody reads it, or not fast enough: the line is lost, rather than a request kept waiting.
-        return
+        return  # nobody reads it, or not fast enough: better to lose a line than to keep a request waiting
 
 
 @cache
 def _output() -> tuple[int | None, bool]:
     """Standard output's descriptor, and whether a person is reading."""
-    if sys.__stdout__ is None:
-        # It was closed at the start, so its number may belong to some other file by now.
+    if sys.__stdout__ is None:  # it was closed at the start, and its number may be another file's by now
         return None, False
     if os.isatty(STANDARD_OUTPUT):
         return STANDARD_OUTPUT, True
@@ -135,5 +130,5 @@ _handler = Handler()
 
 def set_up(*, debug: bool) -> None:
     """Send this process's log records to standard output."""
-    logging.getLogger().addHandler(_handler)  # which adds it once
+    logging.getLogger().addHandler(_handler)  # a second call changes nothing
     logging.getLogger("todo_api").setLevel(logging.DEBUG if debug else logging.INFO)

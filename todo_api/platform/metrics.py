@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus, over all workers. Unless it is opened, nothing of this is imported or paid for."""
+"""`/metrics` for Prometheus, over all workers. Unless it is opened, prometheus-client is not imported."""
 
 import atexit
 import hmac
@@ -16,13 +16,13 @@ from flask import Flask, Response, request
 from todo_api.platform.db.engine import database
 from todo_api.platform.logs import Answer
 from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.headers import METHODS
 
 # Where prometheus-client looks for the folder in which the workers share their numbers.
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 MEMORY = Path("/dev/shm")
-# The name under which this process counts in a shared folder; empty where there is none.
+# The name under which this process counts in a shared folder; empty without one.
 _process_name: list[str] = []
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 # From a statement on loopback to the longest that a request may take.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -36,7 +36,7 @@ class Count(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A number that goes up and down elsewhere: `observe_by` is given what to call with each new value."""
+    """A number that goes up and down elsewhere: `observe_by` gets what to call with each new value."""
 
     name: str
     help: str
@@ -44,15 +44,15 @@ class Level(NamedTuple):
 
 
 def prepare() -> None:
-    """Make the folder that the workers share: in the parent, right before the first fork. It goes with the parent."""
+    """Make the folder that the workers share. Called in the parent before the first fork; removed when it ends."""
     # prometheus-client reads it when it is imported.
     folder = os.environ[FOLDER] = tempfile.mkdtemp(
         prefix="metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None
     )
     from prometheus_client import values
 
-    # A worker's number in place of its process id, so that it goes on with the counters of the one it replaces, and
-    # nothing is left behind for each that ended.
+    # A worker's number instead of its process id, so that it goes on with the counters of the worker it replaces, and
+    # ended workers leave no files behind.
     _process_name[:] = ["parent"]
     values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
     parent = os.getpid()
@@ -64,7 +64,7 @@ def prepare() -> None:
 
 
 def enter_worker(app: Flask, number: int) -> None:
-    """Count as the worker of this number: right after each fork. What the one before had in flight ended with it."""
+    """Count as this worker. Called after each fork; requests in flight of the worker before ended with it."""
     if _process_name:
         from prometheus_client import multiprocess
 
@@ -76,7 +76,7 @@ def enter_worker(app: Flask, number: int) -> None:
 def open_to(
     app: Flask, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]
 ) -> Callable[[Answer], None]:
-    """Open `/metrics` to this token; what has to be called with each answer. `prefix` begins every name."""
+    """Open `/metrics` to this token. Returns what to call with each answer. `prefix` begins every name."""
     metrics = app.extensions[__name__] = Metrics(app, prefix, counts, levels)
     if not _process_name:
         metrics.begin()
@@ -114,7 +114,7 @@ class Metrics:
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
         for level in levels:
             level.observe_by(gauge(level.name, level.help).set)
-        # Each count's children by their outcome, with the values that they know already.
+        # Each count, its children by outcome, and the values that they have so far.
         self._counts: list[tuple[Mapping[str, int], dict[str, Any], dict[str, int]]] = []
         for name, text, values in counts:
             counter = Counter(f"{prefix}_{name}", text, ["outcome"], registry=registry)
@@ -129,7 +129,7 @@ class Metrics:
         self._labelled = labelled
 
     def begin(self) -> None:
-        """In the process that serves, which may be another than the one that made the app."""
+        """Called in the process that serves, which may not be the one that made the app."""
         self._max.set(self._pool.size)
 
     def counting_in_flight(self, app: Any) -> Any:
@@ -137,8 +137,7 @@ class Metrics:
 
         def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             with self._in_flight.track_inprogress():
-                result: Iterable[bytes] = app(environ, start_response)
-                return result
+                return app(environ, start_response)  # type: ignore[no-any-return]
 
         return counted
 

@@ -1,4 +1,4 @@
-"""What the platform needs to know of the settings."""
+"""The settings that the platform needs."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from sqlalchemy import URL
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """Where the database is, and how long to wait for it. Without a schema the log advises the `upgrade_command`."""
+    """Where the database is, and how long to wait for it. If its schema is old, the log says `upgrade_command`."""
 
     url: URL
     connections: int
@@ -20,7 +20,7 @@ class DatabaseOptions:
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """Where and how to serve; the machine decides on `workers` and `pin_workers` where they are None."""
+    """Where and how to serve; None for `workers` and `pin_workers`: as fits the machine."""
 
     host: str
     port: int

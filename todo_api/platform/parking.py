@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from time import monotonic, sleep
 from typing import Any
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # Keys in the WSGI environment: what parks the request (in our server), and for how many seconds it was parked.
 PARK, PARKED_SECONDS = "todo_api.park", "todo_api.parked_seconds"
 ASK_SECONDS = 1
-# For so long the answer may be missing before waiting requests are sent away.
+# Waiting requests are sent away once the database has not answered for this long.
 PATIENCE_SECONDS = 5
 MAX_PARKED_OF_ONE = 10
 
@@ -27,18 +27,18 @@ class Outcome(Enum):
     """Why a wait has ended."""
 
     OVER = auto()  # something may have changed, or the time is up
-    SENT_AWAY = auto()  # there is no room to wait, the server stops, or the database does not answer
+    SENT_AWAY = auto()  # no room to wait, the server is stopping, or the database does not answer
 
 
 class Watch:
-    """Lets requests wait until a number rises that belongs to a key, such as a user's last revision.
+    """Lets requests wait until the number of a key rises, such as a user's last revision.
 
-    A change in this process ends a wait at once (`notify`). Changes by others are found by asking once a second, one
-    question for all that wait, and none while nobody does.
+    A change in this process ends a wait at once (`notify`). Changes by others are found by asking once a second, with
+    one question for all waiting requests, and none while there are none.
     """
 
     def __init__(self, ask: Callable[[Collection[str]], Mapping[str, int]]) -> None:
-        """`ask` answers the numbers of these keys. Raises Unavailable."""
+        """`ask` returns the numbers of some keys. Raises Unavailable."""
         self.ask = ask
         self._watchers: dict[str, list[Watcher]] = {}
         self._parked = 0
@@ -46,12 +46,12 @@ class Watch:
         self._observe: Callable[[int], object] = lambda number: None
 
     def observe_by(self, observe: Callable[[int], object]) -> None:
-        """Have this called with the number of requests that wait, whenever it changes."""
+        """Call `observe` with the number of waiting requests whenever it changes."""
         self._observe = observe
 
     @contextmanager
     def watching(self, key: str) -> Iterator["Watcher"]:
-        """What misses no change from now on: enter it before the number is read."""
+        """A watcher that misses no change from now on: enter this before reading the number."""
         watcher = Watcher(self, key)
         watchers = self._watchers.setdefault(key, [])
         watchers.append(watcher)
@@ -72,7 +72,7 @@ class Watch:
 
     @contextmanager
     def parked(self) -> Iterator[None]:
-        """While a request of this thread's is parked, the numbers are asked for."""
+        """Count a parked request: while there are any, the numbers are asked for."""
         self._count(1)
         if not self._asking:
             self._asking = True
@@ -88,11 +88,15 @@ class Watch:
         self._observe(self._parked)
 
     def _keep_asking(self, app: Any) -> None:
-        answered, silent_since = True, 0.0
-        while self._parked:
-            gevent.sleep(ASK_SECONDS)
+        asked, answered, silent_since = monotonic(), True, 0.0
+        while True:
+            # From question to question, so that a slow answer does not delay what the next one finds.
+            gevent.sleep(max(0, asked + ASK_SECONDS - monotonic()))
+            if not self._parked:
+                break
+            asked = monotonic()
             if answered:
-                silent_since = monotonic()
+                silent_since = asked
             answered = False
             numbers: Mapping[str, int] = {}
             try:
@@ -100,7 +104,7 @@ class Watch:
                     numbers = self.ask(list(self._watchers))
                 answered = True
             except Unavailable:
-                pass  # it is in the log
+                pass  # logged already
             except Exception:
                 log.exception("unhandled exception")
             in_vain = not answered and monotonic() > silent_since + PATIENCE_SECONDS
@@ -124,7 +128,7 @@ class Watcher:
         self.is_parked = False
 
     def wait(self, known: int, seconds: float) -> Outcome:
-        """Wait until the number may have risen above the known one, or for so long."""
+        """Wait until the number may have risen above the known one, for `seconds` at most."""
         park = request.environ.get(PARK)
         if park is None:
             return self._block(known, seconds)
@@ -146,8 +150,9 @@ class Watcher:
     def _block(self, known: int, seconds: float) -> Outcome:
         """Wait outside of our server."""
         deadline = monotonic() + seconds
-        while (left := deadline - monotonic()) > 0:
-            sleep(min(ASK_SECONDS, left))
-            if self._watch.ask([self._key]).get(self._key, 0) > known:
-                break
+        while (remaining := deadline - monotonic()) > 0:
+            sleep(min(ASK_SECONDS, remaining))
+            with suppress(Unavailable):  # waits outlast a short outage
+                if self._watch.ask([self._key]).get(self._key, 0) > known:
+                    break
         return Outcome.OVER

@@ -1,4 +1,4 @@
-"""Waiting that holds up nobody else: in a worker other greenlets run meanwhile, anywhere else the thread blocks.
+"""Waiting without holding up others: in a worker other greenlets run meanwhile, anywhere else the thread blocks.
 
 A worker serves each connection in a greenlet of gevent's, all in one thread. Under another WSGI server, in tests and in
 commands there is no hub to switch to. gevent is not monkey-patched: what has to wait calls these functions.
@@ -45,7 +45,7 @@ def run_in_thread(work: Callable[[], Result]) -> Result:
     hub = current_hub()
     if hub is None:
         return work()
-    # Wrapped, since the thread would print what its work raises, with its text.
+    # Wrapped, since the thread would print an error's text.
     result: Result | Exception = hub.threadpool.apply(wrap_errors((Exception,), work))
     if isinstance(result, Exception):
         raise result

@@ -1,1 +1,1 @@
-"""What concerns the service as a whole: health, documents, commands."""
+"""The service as a whole: health, documentation, commands."""

@@ -1,4 +1,4 @@
-"""The document and Swagger UI, served by the app itself: nothing comes from another host."""
+"""The OpenAPI document and Swagger UI, served by the app itself: nothing is loaded from another host."""
 
 import gzip
 import hashlib
@@ -17,16 +17,10 @@ from todo_api.service.document import TITLE
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
 ASSETS = {
-    path.name: path
-    for path in (
-        SWAGGER_UI / "swagger-ui.css",
-        SWAGGER_UI / "swagger-ui-bundle.js",
-        OURS / "docs.css",
-        OURS / "docs.js",
-        OURS / "icon.svg",
-    )
+    **{name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")},
+    **{name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")},
 }
-# Swagger UI draws its icons from data: addresses; scripts and styles come from this host's files alone.
+# Swagger UI's icons are data: URLs; scripts and styles come only from this host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,7 +32,7 @@ pages = Blueprint("pages", __name__, template_folder=str(OURS))
 
 @cache
 def assets_version() -> str:
-    """A digest of the assets, so that their addresses change when they do."""
+    """A digest of the assets, so that their URLs change when they do."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in ASSETS.values())).hexdigest()[:16]
 
 
@@ -48,7 +42,7 @@ def gzipped(name: str) -> bytes:
 
 
 def revalidated(response: Response) -> Response:
-    """A response that clients keep, and ask each time whether it is still the same."""
+    """Let clients cache a response, and ask each time whether it has changed."""
     response.add_etag()
     response.cache_control.no_cache = True
     response.make_conditional(request)
@@ -77,7 +71,7 @@ def asset(version: str, name: str) -> Response:
 
 
 def init_app(app: Flask, api: Api) -> None:
-    """Serve the API's document, complete once its blueprints are registered, and the page that shows it."""
+    """Serve the API's document, made on the first request for it, and the page that shows it."""
 
     @cache
     def document() -> bytes:

@@ -1,4 +1,4 @@
-"""The texts of the OpenAPI document that concern the service as a whole."""
+"""The OpenAPI document's texts about the service as a whole."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whether the service is live, and whether it is ready: its database answers, and it is not about to stop."""
+"""Whether the service is live, and whether it is ready: its database answers, and it is not stopping."""
 
 import json
 from typing import cast

@@ -1,4 +1,4 @@
-"""Where to begin: the service's name and version, and where its documents are."""
+"""The index: the service's name and version, and links to its documentation and health."""
 
 import orjson
 from flask import Response
@@ -10,11 +10,7 @@ from todo_api.service.document import TITLE, VERSION
 
 blp = Blueprint("index", __name__, description="Where to begin; no token.")
 
-INDEX = {
-    "name": TITLE,
-    "version": VERSION,
-    "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"},
-}
+INDEX = {"name": TITLE, "version": VERSION, "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}}
 
 
 class IndexSchema(Schema):

@@ -1,4 +1,4 @@
-"""What the server's start does and prints: SQLite's migrations, and where to go from here."""
+"""What the server does and prints when it starts: SQLite's migrations, and a greeting."""
 
 import shutil
 import sys
@@ -11,7 +11,7 @@ from todo_api.settings import Settings
 
 def upgrade_database(app: Flask) -> None:
     """Bring the schema up to date. Raises SystemExit with one line."""
-    # Here, since no request needs them.
+    # Imported here: no request needs them.
     from alembic import command
 
     from todo_api.service import commands
@@ -35,7 +35,7 @@ def greeting(settings: Settings) -> str:
 
 
 def flask_command() -> str:
-    """How to start, from here, the `flask` beside this interpreter."""
+    """The command, from this folder, for the `flask` beside this interpreter."""
     flask = Path(sys.prefix, "bin", "flask")
     if shutil.which("flask") == str(flask):
         return "flask"

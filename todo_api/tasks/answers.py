@@ -1,4 +1,4 @@
-"""What the document says of the operations' answers, beside their examples: shared errors, links, conditions."""
+"""The document of the operations' answers, without the examples: shared errors, links, conditional headers."""
 
 from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.fields import OneOf
@@ -37,7 +37,7 @@ DELETED = ErrorAnswer(
     schema=DeletedSchema,
     members={"task": examples.TOMBSTONE},
 )
-# The feed's own, where `Link` else leads to the next page.
+# Of this error only: in other answers `Link` leads to the next page.
 START_AGAIN = {
     "description": 'Where the feed begins, as a relative reference with `rel="alternate"`.',
     "required": True,
@@ -52,7 +52,7 @@ FORGOTTEN = ErrorAnswer(
     headers={LINK: START_AGAIN},
 )
 ERRORS = (NOT_FOUND, CHANGED, DELETED, FORGOTTEN)
-# With an empty page that came at once although `wait` was asked for.
+# With an empty page that is answered at once although the client asked to wait.
 WAIT_AGAIN = {
     "description": "Seconds before the client asks again: the server could not hold this one for as long as `wait`.",
     "schema": {"type": "integer", "minimum": 1, "maximum": 5},
@@ -63,14 +63,13 @@ LINKS = {
     name: {"operationId": name, "parameters": _created}
     for name in ("get_task", "update_task", "toggle_task", "delete_task")
 }
-EXAMPLE_TAG = f'"{examples.REVISION}"'
 CONDITIONAL = {
     name: {
         "in": "header",
         "name": name,
         "description": text,
         "schema": {"type": "string"},
-        "examples": {"Any": {"value": "*"}, "This revision": {"value": EXAMPLE_TAG}},
+        "examples": {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}},
     }
     for name, text in (
         ("If-Match", "Do it only where the task has one of these entity tags; `*`: any."),

@@ -1,10 +1,11 @@
-"""Batches: up to a hundred operations, done in order in one transaction, each with a result of its own.
+"""Batches: up to a hundred operations, done in order in one transaction, each with its own result.
 
-All is decided here, on rows that were read under the lock of the user's counter, and then written in a few statements.
+Everything is decided here, on rows read while the user's counter is locked, and then written in a few statements.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -16,12 +17,12 @@ from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import MICROSECOND
+from todo_api.platform.web.errors import INVALID
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, once_more
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import COLUMNS, MAKE_COUNTER, NAMES, retry_once, watch
 
 Values = dict[str, Any]
 
@@ -36,7 +37,7 @@ _tombstones = (
     .order_by(Tombstone.revision)
 )
 _delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
-_count = (
+_save_revision = (
     update(Counter)
     .where(Counter.user_id == _owner, Counter.revision < bindparam("last"))
     .values(revision=bindparam("last"))
@@ -53,12 +54,12 @@ def _insert(table: type[Task] | type[Tombstone], names: tuple[str, ...], dialect
 @cache
 def _update(dialect: str) -> Executable:
     rows = rows_in("rows", COLUMNS, dialect)
-    values = {name: rows.c[name] for name in NAMES if name != "id"}
+    values = {name: rows.c[name] for name in NEW_NAMES}
     return update(Task).where(Task.user_id == _owner, Task.id == rows.c.id).values(values)
 
 
 def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
-    """The operations' results, in order. Raises Unavailable, and then nothing was done."""
+    """Do the operations. Returns their results, in order. Raises Unavailable."""
 
     def work() -> tuple[list[Values], bool]:
         with transaction() as run:
@@ -66,109 +67,105 @@ def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
             batch = _Batch(user_id, run, operations)
             return [batch.do(operation) for operation in operations], batch.write()
 
-    results, has_changes = once_more(work)
+    results, has_changes = retry_once(work)
     if has_changes:
         watch.notify(user_id)
-    return [{**result, "task": result["task"] and result["task"].rendered(user_id)} for result in results]
+    return [{**result, "task": result["task"] and result["task"](user_id)} for result in results]
 
 
+@dataclass
 class _Entry:
-    """A task in the course of a batch: its values as they stand, or as they were when it was deleted."""
+    """A task during a batch. A new one has no `id` until it is written; one that was deleted before has no `values`."""
 
-    def __init__(self, values: Values | None, tombstone: Values | None = None, *, stored: bool = True) -> None:
-        self.id = (values or tombstone or {}).get("id")
-        self.values = values
-        self.tombstone = tombstone
-        self.stored = stored
-        self.changed = False
-        self.deleted = False
+    id: int | None
+    values: Values
+    tombstone: Values | None = None
+    changed: bool = False
 
 
-class _Snapshot:
-    """What a result shows of a task: its values at the time, with the id that it has got by the end."""
+def _snapshot(entry: _Entry) -> Callable[[str], Values]:
+    """Renders a task for a result: its values as they are now, with the id that it has by the end of the batch."""
+    values, tombstone = dict(entry.values), entry.tombstone
 
-    def __init__(self, entry: _Entry) -> None:
-        self._entry = entry
-        self._tombstone = entry.tombstone
-        self._values = dict(entry.values or {})
+    def render(user_id: str) -> Values:
+        if tombstone:
+            return tombstone_dict(tuple({**tombstone, "id": entry.id}[name] for name in TOMBSTONE_NAMES))
+        return task_dict(user_id, tuple({**values, "id": entry.id}[name] for name in NAMES))
 
-    def rendered(self, user_id: str) -> Values:
-        if self._tombstone:
-            return tombstone_dict(tuple({**self._tombstone, "id": self._entry.id}[name] for name in TOMBSTONE_NAMES))
-        return task_dict(user_id, tuple({**self._values, "id": self._entry.id}[name] for name in NAMES))
+    return render
 
 
 class _Batch:
-    """The tasks that a batch is about, and what becomes of them."""
+    """The tasks of a batch, and what becomes of them."""
 
     def __init__(self, user_id: str, run: Run, operations: Sequence[Operation]) -> None:
         self._user_id = user_id
         self._run = run
+        self._dialect = database().dialect_name
         [(revision,)] = run(_lock, owner=user_id)
         self._revision: int = revision
         self._now = store.now().replace(tzinfo=None)
         self._by_key: dict[str, _Entry] = {}
         self._by_id: dict[int, _Entry] = {}
         self._entries: list[_Entry] = []
-        ids = [operation.task_id for operation in operations if operation.may_exist]
+        ids = [operation.task_id for operation in operations if store.may_exist(operation.task_id)]
         keys = [operation.key for operation in operations if operation.key and operation.task_id is None]
         for row in run(_tombstones, owner=user_id, ids=ids, keys=keys):
-            self._know(_Entry(None, dict(zip(TOMBSTONE_NAMES, row, strict=True))))
+            self._know(_Entry(row[0], {}, dict(zip(TOMBSTONE_NAMES, row, strict=True))))
         for row in run(_tasks, owner=user_id, ids=ids, keys=keys):
             values = dict(zip(NAMES, row, strict=True))
-            self._know(_Entry({**values, "revision": values["revision"] or values["id"], "tags": values["tags"] or []}))
+            values |= {"revision": values["revision"] or values["id"], "tags": values["tags"] or []}
+            self._know(_Entry(values["id"], values))
 
     def _know(self, entry: _Entry) -> None:
         self._entries.append(entry)
-        key = (entry.values or entry.tombstone or {})["key"]
-        if key:
+        if key := (entry.values or entry.tombstone or {})["key"]:
             self._by_key[key] = entry
         if entry.id:
             self._by_id[entry.id] = entry
 
     def do(self, operation: Operation) -> Values:
-        """Do one operation: its result."""
+        """Do one operation. Returns its result."""
         entry = self._by_key.get(operation.key) if operation.task_id is None else self._by_id.get(operation.task_id)
         if operation.errors:
-            return _result(422, entry, "Validation error", errors=operation.errors)
+            return _result(422, entry, detail=INVALID, errors=operation.errors)
         return (self._put if operation.op == "put" else self._delete)(operation, entry)
 
     def _put(self, operation: Operation, entry: _Entry | None) -> Values:
         if entry is None:
             return self._create(operation)
-        if entry.values is None or entry.tombstone:
-            return _result(410, entry, f"Task with key {operation.key} is deleted")
+        if entry.tombstone:
+            return _result(410, entry, detail=f"Task with key {operation.key} is deleted")
         changes = operation.changes_of(entry.values)
         if changes and operation.conflicts_with(entry.values, changes):
-            return _result(412, entry, f"Task with key {operation.key} has changed")
+            return _result(412, entry, detail=f"Task with key {operation.key} has changed")
         if changes:
-            at = max(self._now, entry.values["updated_at"] + MICROSECOND)
-            done = store.completion(changes, at)
-            entry.values |= {**changes, **done, "updated_at": at, "revision": self._take_revision()}
+            updated_at = max(self._now, entry.values["updated_at"] + MICROSECOND)
+            entry.values |= {**changes, **store.completion(changes, updated_at)}
+            entry.values |= {"updated_at": updated_at, "revision": self._take_revision()}
             entry.changed = True
         return _result(200, entry)
 
     def _create(self, operation: Operation) -> Values:
         if operation.task_id is not None:
-            return _result(404, None, f"Task with id {operation.task_id} not found")
+            return _result(404, None, detail=f"Task with id {operation.task_id} not found")
         if operation.if_match:
-            return _result(412, None, f"Task with key {operation.key} has changed")
+            return _result(412, None, detail=f"Task with key {operation.key} has changed")
         if "title" not in operation.data:
-            return _result(422, None, "Validation error", errors=[MISSING_TITLE])
+            return _result(422, None, detail=INVALID, errors=[MISSING_TITLE])
         fields = {**DEFAULTS, **operation.data, **store.completion({**DEFAULTS, **operation.data}, self._now)}
         own = {"id": None, "key": operation.key, "created_at": self._now, "updated_at": self._now}
-        entry = _Entry({**fields, **own, "revision": self._take_revision()}, stored=False)
+        entry = _Entry(None, {**fields, **own, "revision": self._take_revision()})
         self._know(entry)
         return _result(201, entry)
 
     def _delete(self, operation: Operation, entry: _Entry | None) -> Values:
-        if entry is None or entry.values is None or entry.tombstone:
+        if entry is None or entry.tombstone:
             return _result(204, None)
         if operation.conflicts_with(entry.values, operation.base):
-            return _result(412, entry, f"Task with key {operation.key} has changed")
+            return _result(412, entry, detail=f"Task with key {operation.key} has changed")
         key = entry.values["key"] or str(entry.id)
         entry.tombstone = {"key": key, "revision": self._take_revision(), "deleted_at": self._now}
-        entry.deleted = True
         return _result(200, entry)
 
     def _take_revision(self) -> int:
@@ -176,29 +173,27 @@ class _Batch:
         return self._revision
 
     def write(self) -> bool:
-        """Store what was done; whether that was anything."""
-        new = {entry.values["revision"]: entry for entry in self._entries if entry.values and not entry.stored}
-        for task_id, revision in self._write_rows(Task, NEW_NAMES, [entry.values for entry in new.values()]):
+        """Store what was done. Returns whether that was anything."""
+        new = {entry.values["revision"]: entry for entry in self._entries if entry.id is None}
+        deleted = [entry for entry in self._entries if entry.values and entry.tombstone]
+        changed = [entry for entry in self._entries if entry.changed and entry.id and not entry.tombstone]
+        insert_tasks = _insert(Task, NEW_NAMES, self._dialect)
+        for task_id, revision in self._write_rows(insert_tasks, NEW_NAMES, [entry.values for entry in new.values()]):
             new[revision].id = task_id
-        changed = [entry for entry in self._entries if entry.changed and entry.stored and not entry.deleted]
-        self._write_rows(None, tuple(NAMES), [entry.values for entry in changed])
-        deleted = [entry for entry in self._entries if entry.deleted]
+        self._write_rows(_update(self._dialect), NAMES, [entry.values for entry in changed])
         tombstones = [{**(entry.tombstone or {}), "id": entry.id} for entry in deleted]
-        self._write_rows(Tombstone, TOMBSTONE_NAMES, tombstones)
+        self._write_rows(_insert(Tombstone, TOMBSTONE_NAMES, self._dialect), TOMBSTONE_NAMES, tombstones)
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[entry.id for entry in deleted])
         if new or changed or deleted:
-            self._run(_count, owner=self._user_id, last=self._revision)
+            self._run(_save_revision, owner=self._user_id, last=self._revision)
         return bool(new or changed or deleted)
 
-    def _write_rows(self, table: Any, names: tuple[str, ...], rows: list[Any]) -> list[Row]:
-        """Insert rows into a table; without one update tasks."""
+    def _write_rows(self, clause: Executable, names: Sequence[str], rows: Sequence[Values]) -> list[Row]:
         if not rows:
             return []
-        dialect = database().dialect_name
-        clause = _insert(table, names, dialect) if table else _update(dialect)
         stored = [{name: _as_stored(row[name]) for name in names} for row in rows]
-        return self._run(clause, owner=self._user_id, rows=as_parameter(stored, dialect))
+        return self._run(clause, owner=self._user_id, rows=as_parameter(stored, self._dialect))
 
 
 def _as_stored(value: Any) -> Any:
@@ -207,6 +202,5 @@ def _as_stored(value: Any) -> Any:
     return None if value == [] else value
 
 
-def _result(status: int, entry: _Entry | None, detail: str | None = None, **more: Any) -> Values:
-    result: Values = {"status": status, "task": _Snapshot(entry) if entry else None, **more}
-    return result if detail is None else {**result, "detail": detail}
+def _result(status: int, entry: _Entry | None, **more: Any) -> Values:
+    return {"status": status, "task": _snapshot(entry) if entry else None, **more}

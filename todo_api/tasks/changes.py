@@ -1,4 +1,4 @@
-"""The feed: what changed since a revision, tasks and tombstones in one order; waiting for the next change."""
+"""The feed: the tasks and tombstones changed since a revision, in one order; waiting for the next change."""
 
 import random
 import time
@@ -15,14 +15,13 @@ from todo_api.platform.db.types import UTCDateTime
 from todo_api.platform.parking import Outcome
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, REVISION
-from todo_api.tasks.waiting import watch
+from todo_api.tasks.store import COLUMNS, TASK_REVISION, watch
 
 _head = select(Counter.revision, Counter.horizon).where(Counter.user_id == bindparam("owner"))
 
 
 class Query(NamedTuple):
-    """A client's checkpoint, how far it has read since, and how much it takes at once."""
+    """A client's checkpoint, the revision up to which it has read since, and the page's limit."""
 
     since: int
     after: int
@@ -34,7 +33,7 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Changes, rendered as dictionaries; `counter` is the user's last revision at the time."""
+    """Changes, rendered as dictionaries; `counter` is the user's last revision at that time."""
 
     changes: list[dict[str, Any]]
     has_more: bool
@@ -60,10 +59,10 @@ def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
     """The counter with a page of changes."""
     names = [column.name for column in COLUMNS if column.name != "revision"]
     of_task = [Task.__table__.c[name] for name in names]
-    nothing = {name: cast(null(), column.type).label(name) for name, column in zip(names, of_task, strict=True)}
-    of_tombstone = {**nothing, "id": Tombstone.id, "key": Tombstone.key, "deleted_at": Tombstone.deleted_at}
-    never = cast(null(), UTCDateTime).label("deleted_at")
-    parts = [_part(*of_task, never, owner=Task.user_id, revision=REVISION)]
+    nulls = {name: cast(null(), column.type).label(name) for name, column in zip(names, of_task, strict=True)}
+    of_tombstone = {**nulls, "id": Tombstone.id, "key": Tombstone.key, "deleted_at": Tombstone.deleted_at}
+    not_deleted = cast(null(), UTCDateTime).label("deleted_at")
+    parts = [_part(*of_task, not_deleted, owner=Task.user_id, revision=TASK_REVISION)]
     if with_tombstones:
         parts.append(_part(*of_tombstone.values(), owner=Tombstone.user_id, revision=Tombstone.revision))
     page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
@@ -77,14 +76,14 @@ def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
 
 
 def read_changes(user_id: str, query: Query) -> Page:
-    """What lies above both the checkpoint and what was read since. Raises Forgotten."""
+    """The next page of changes, above both `since` and `after`. Raises Forgotten."""
     [(counter, horizon)] = run(_head, owner=user_id) or [(0, 0)]
     _check(query, horizon)
     if counter <= query.start:
         return Page([], False, max(counter, query.start, 1), counter)
     # A client that knows nothing needs no tombstones on its first page; on later ones it may know a deleted task.
     rows = run(_page(query.start > 0), owner=user_id, start=query.start, count=query.limit + 1)
-    if not rows:  # the counter went, with the whole database
+    if not rows:  # the counter is gone: the database was emptied meanwhile
         return Page([], False, max(query.start, 1), 0)
     counter, horizon = rows[0][:2]
     _check(query, horizon)
@@ -95,12 +94,12 @@ def read_changes(user_id: str, query: Query) -> Page:
 
 
 def wait_for_changes(user_id: str, query: Query, seconds: float) -> Page:
-    """As `read_changes`; where there is nothing yet, after the next change or so many seconds. Raises Forgotten."""
+    """As `read_changes`, but waits up to `seconds` for a change where there is none yet. Raises Forgotten."""
     deadline = time.monotonic() + seconds
     with watch.watching(user_id) as watcher:
         page = read_changes(user_id, query)
-        while not page.changes and (left := deadline - time.monotonic()) > 0:
-            if watcher.wait(page.counter, left) is Outcome.SENT_AWAY:
+        while not page.changes and (remaining := deadline - time.monotonic()) > 0:
+            if watcher.wait(page.counter, remaining) is Outcome.SENT_AWAY:
                 return page._replace(retry_after=random.randint(1, 5))
             with suppress(Unavailable):  # waits outlast a short outage
                 page = read_changes(user_id, query)

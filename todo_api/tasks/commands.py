@@ -1,4 +1,4 @@
-"""Commands that sync needs from time to time, safe beside running servers: `flask purge`, `flask sync-reset`."""
+"""Maintenance of sync, safe beside running servers: the commands `flask purge` and `flask sync-reset`."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,9 +16,9 @@ from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
-from todo_api.tasks.store import once_more
+from todo_api.tasks.store import retry_once
 
-# How many rows a step takes: it keeps their users' writes waiting for a moment.
+# Rows that one step takes: their users' writes wait meanwhile.
 STEP = 1000
 _tombstones = (
     select(Tombstone.user_id, Tombstone.revision, Tombstone.id, Tombstone.deleted_at)
@@ -27,7 +27,7 @@ _tombstones = (
     .limit(STEP)
 )
 _users = select(Counter.user_id).where(Counter.user_id > bindparam("user")).order_by(Counter.user_id).limit(STEP)
-# In one order, so that two commands cannot wait for each other.
+# Always in the same order, so that two commands cannot deadlock.
 _lock = select(Counter.user_id).where(any_of(Counter.user_id, "users")).order_by(Counter.user_id).with_for_update()
 _next = case((Counter.revision < bindparam("now"), bindparam("now")), else_=Counter.revision + 1)
 _reset = update(Counter).where(any_of(Counter.user_id, "users")).values(revision=_next, horizon=_next)
@@ -68,12 +68,12 @@ def purge(days: int) -> None:
         rows = run(_tombstones, user=last[0], revision=last[1])
         old = [row for row in rows if row[3] < before]
         if old:
-            horizons = {user: revision for user, revision, *_ in old}  # of each user's, the last is the highest
+            horizons = {user: revision for user, revision, *_ in old}  # the last of each user's is the highest
             run(_lock, users=list(horizons))
             raised = [{"user_id": user, "horizon": revision} for user, revision in horizons.items()]
             run(_raise_horizons(dialect), rows=as_parameter(raised, dialect))
-            gone = [{"user_id": user, "id": task_id} for user, _, task_id, _ in old]
-            run(_delete(dialect), rows=as_parameter(gone, dialect))
+            ids = [{"user_id": user, "id": task_id} for user, _, task_id, _ in old]
+            run(_delete(dialect), rows=as_parameter(ids, dialect))
         return rows
 
     while rows := _in_transaction(step):
@@ -107,7 +107,7 @@ def _in_transaction(step: Callable[[Run], list[Row]]) -> list[Row]:
             return step(run)
 
     try:
-        return once_more(work)
+        return retry_once(work)
     except Unavailable:
         raise click.ClickException("The database is unavailable; what was done before holds: run it again.") from None
 

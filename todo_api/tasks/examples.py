@@ -6,7 +6,7 @@ from todo_api.platform.web import headers
 
 CREATED_AT = "2026-01-16T10:00:00.123456Z"
 UPDATED_AT = "2026-01-16T17:30:00.654321Z"
-REVISION = 1768557600123
+REVISION, LATER_REVISION = 1768557600123, 1768584600654
 TASK = {
     "id": 1,
     "key": "0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911",
@@ -22,16 +22,11 @@ TASK = {
     "updated_at": CREATED_AT,
     "revision": REVISION,
 }
-COMPLETED_TASK = {
-    **TASK,
-    "completed": True,
-    "completed_at": UPDATED_AT,
-    "updated_at": UPDATED_AT,
-    "revision": 1768584600654,
-}
+COMPLETED = {"completed": True, "completed_at": UPDATED_AT}
+COMPLETED_TASK = {**TASK, **COMPLETED, "updated_at": UPDATED_AT, "revision": LATER_REVISION}
 PLAIN: dict[str, Any] = {"description": None, "due": None, "priority": 0, "tags": []}
 TASKS = [{**TASK, **PLAIN, "id": 2, "key": "2", "title": "Bake bread"}, TASK]
-TOMBSTONE = {"id": 1, "key": TASK["key"], "deleted": True, "deleted_at": UPDATED_AT, "revision": 1768584600654}
+TOMBSTONE = {"id": 1, "key": TASK["key"], "deleted": True, "deleted_at": UPDATED_AT, "revision": LATER_REVISION}
 LINK_TO_NEXT = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
 HEADERS = {
     **headers.HEADERS,
@@ -42,13 +37,7 @@ HEADERS = {
 CREATE = {
     "A title is enough": {"title": "Buy milk"},
     "Everything": {
-        "key": TASK["key"],
-        "title": "Buy milk",
-        "description": "Two litres",
-        "completed": False,
-        "due": "2026-12-01T17:00",
-        "priority": 2,
-        "tags": ["home", "shop"],
+        name: TASK[name] for name in ("key", "title", "description", "completed", "due", "priority", "tags")
     },
 }
 UPDATE = {
@@ -57,7 +46,7 @@ UPDATE = {
     "Clear the description": {"description": None},
     "Due on a day, whenever then": {"due": "2026-12-01"},
 }
-CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": 1768584600654, "has_more": False}
+CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": LATER_REVISION, "has_more": False}
 BATCH = {
     "Create, edit, delete": {
         "operations": [
@@ -95,9 +84,7 @@ INVALID_PATH = {
 }
 INVALID_LIST = {
     "No such status": _invalid(_NO_STATUS),
-    "Too large a page": _invalid(
-        ("query.limit", "less_than_equal", "Input should be less than or equal to 1000"),
-    ),
+    "Too large a page": _invalid(("query.limit", "less_than_equal", "Input should be less than or equal to 1000")),
     "Several at once": _invalid(
         _NO_STATUS,
         ("query.limit", "int_parsing", "Input should be a valid integer, unable to parse string as an integer"),
@@ -137,6 +124,6 @@ INVALID_BATCH = {
     **_NOT_JSON,
     "No operations": _invalid(("body.operations", "missing", "Field required")),
     "Too many": _invalid(
-        ("body.operations", "too_long", "List should have at most 100 items after validation, not 101"),
+        ("body.operations", "too_long", "List should have at most 100 items after validation, not 101")
     ),
 }

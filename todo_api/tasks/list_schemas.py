@@ -1,4 +1,4 @@
-"""What comes in for a list: its filters, its order, where a page begins."""
+"""The query of a list: its filters, its order, the position at which a page begins."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ CURSOR_PATTERN = "^-?[0-9]{1,18}_[0-9]{1,19}$"
 
 
 class Status(fields.String):
-    """Which tasks to list: None for all, else whether completed."""
+    """Loads whether to list completed tasks; None for all."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if value not in STATUSES:
@@ -24,8 +24,6 @@ class Status(fields.String):
 
 
 class Sort(fields.String):
-    """The order of a list."""
-
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if value not in ORDERS:
             raise invalid("string_pattern_mismatch", ", ".join(map(repr, ORDERS)))
@@ -33,7 +31,7 @@ class Sort(fields.String):
 
 
 class Cursor(fields.Field[Position]):
-    """A position in a list, as its order counts it."""
+    """A position in a list, as numbers."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Position:
         if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
@@ -42,7 +40,7 @@ class Cursor(fields.Field[Position]):
 
 
 def cursor(position: Position) -> str:
-    """A position as `Cursor` reads it."""
+    """The text that `Cursor` loads as this position."""
     return f"{position.number}_{position.id}"
 
 
@@ -51,10 +49,7 @@ _date = {"format": "date", "pattern": f"^{DATE_PATTERN}$", "examples": ["2026-12
 
 class ListQuery(Schema):
     completed = Status(
-        data_key="status",
-        load_default=None,
-        allow_none=False,
-        metadata={"description": "Which tasks to list.", "enum": list(STATUSES), "default": "all"},
+        data_key="status", metadata={"description": "Which tasks to list.", "enum": list(STATUSES), "default": "all"}
     )
     limit = IntegerText(
         load_default=PAGE_LIMIT,
@@ -62,43 +57,25 @@ class ListQuery(Schema):
         metadata={"description": "How many tasks a page holds at most.", "default": PAGE_LIMIT},
     )
     tags = Tags(
-        data_key="tag",
-        load_default=None,
-        allow_none=False,
-        metadata={"description": "Only tasks that have all of these tags.", "examples": [["home"]]},
+        data_key="tag", metadata={"description": "Only tasks that have all of these tags.", "examples": [["home"]]}
     )
-    priority = IntegerText(
-        load_default=None,
-        allow_none=False,
-        validate=Range(0, MAX_PRIORITY),
-        metadata={"description": "Only tasks of this priority."},
-    )
-    due_from = WallTime(
-        date_only=True,
-        load_default=None,
-        allow_none=False,
-        metadata={**_date, "description": "Only what is due on or after this date."},
-    )
+    priority = IntegerText(validate=Range(0, MAX_PRIORITY), metadata={"description": "Only tasks of this priority."})
+    due_from = WallTime(date_only=True, metadata={**_date, "description": "Only what is due on or after this date."})
     due_to = WallTime(
-        date_only=True,
-        load_default=None,
-        allow_none=False,
-        metadata={**_date, "description": "Only what is due on or before this date, at any time of it."},
+        date_only=True, metadata={**_date, "description": "Only what is due on or before this date, at any time of it."}
     )
     sort = Sort(
         load_default="-created",
         metadata={
             "description": "The order: newest, oldest, first due, highest priority or last changed first.",
             "enum": list(ORDERS),
-            # Names for generated clients, which would number what is no word (`VALUE_0`).
+            # For generated clients, which would otherwise call them `VALUE_0` and so on.
             "x-enum-varnames": [re.sub("-(.*)", r"\1_descending", name).upper() for name in ORDERS],
             "default": "-created",
         },
     )
     after = Cursor(
         data_key="cursor",
-        load_default=None,
-        allow_none=False,
         metadata={
             "type": "string",
             "description": "Where the page begins, from the `Link` header of the one before; unset: at the first.",

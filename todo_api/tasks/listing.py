@@ -1,4 +1,4 @@
-"""Lists: their filters, their orders, and positions in them as numbers, which a cursor carries."""
+"""Lists: their filters, their orders, and positions in them, as numbers that a cursor can carry."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,14 +21,14 @@ _PAST_EVERY_DUE = ":"
 
 
 class Position(NamedTuple):
-    """A place in a list: the number of what the order goes by, and an id."""
+    """A position in a list: the value of the order's column, as a number, and an id."""
 
     number: int
     id: int
 
 
 class Order(NamedTuple):
-    """What a list goes by, and how that is a number; ties go by id, in the same direction."""
+    """A list's order: the column, and how its values become numbers and back. Ties go by id, in the same direction."""
 
     column: ColumnElement[Any]
     descending: bool
@@ -52,7 +52,7 @@ def _time(microseconds: int) -> datetime:
 
 
 def _due_number(due: str | None) -> int:
-    """Days since 0001-01-01, times 1441, and the minute of the day plus 1, or 0 where there is only a date."""
+    """Days since 0001-01-01, times 1441, plus 0 for a mere date, or 1 + the minute of the day."""
     if due is None:
         return NO_DUE_NUMBER
     day, _, clock = due.partition("T")
@@ -79,7 +79,7 @@ def _priority(number: int) -> int:
 
 
 _columns = Task.__table__.c
-# As it stands in the index: a parameter in it would be another expression.
+# Written as in the index: with a parameter it would be another expression.
 _due_or_last = func.coalesce(Task.due, literal_column(f"'{NO_DUE}'"))
 _newest_first = Order(_columns.created_at, True, "created_at", _microseconds, _time)
 ORDERS = {
@@ -92,7 +92,7 @@ ORDERS = {
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {
     "tags": contains_all(Task.tags, "tags"),
-    # Not as the index has it: that is for the order.
+    # `+ 0` keeps the database from using the index of that order for it.
     "priority": Task.priority + 0 == bindparam("priority"),
     "due_from": _due_day >= bindparam("due_from"),
     "due_to": _due_day <= bindparam("due_to"),
@@ -104,23 +104,24 @@ def _list(sort: str, completed: bool | None, filters: frozenset[str], has_positi
     order = ORDERS[sort]
     statement = select(*COLUMNS).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
     if completed is not None and order.name == "created_at":
-        # Not as a parameter: SQLite has to see which partial index fits.
+        # Not as a parameter: SQLite has to see that the partial index fits.
         statement = statement.where(Task.completed if completed else ~Task.completed)
     elif completed is not None:
-        # Not as the partial indexes have it: they have another order.
+        # Written unlike the partial indexes' condition, since they are in another order.
         statement = statement.where(cast(Task.completed, Integer) == int(completed))
     if has_position:
         here = tuple_(order.column, Task.id)
         position = tuple_(bindparam("position", type_=order.column.type), bindparam("id", type_=Task.id.type))
         statement = statement.where(here < position if order.descending else here > position)
-    by = (order.column, Task.id)
-    return statement.order_by(*(each.desc() if order.descending else each for each in by)).limit(bindparam("count"))
+    columns = (order.column, Task.id)
+    by = [column.desc() for column in columns] if order.descending else columns
+    return statement.order_by(*by).limit(bindparam("count"))
 
 
 def list_rows(
     user_id: str, completed: bool | None, filters: Mapping[str, Any], sort: str, after: Position | None, count: int
 ) -> list[Row]:
-    """At most `count` of the user's tasks that `filters` lets through, in an order, from behind a position on."""
+    """At most `count` of the user's tasks that match the filters, in the order `sort`, after a position."""
     clause = _list(sort, completed, frozenset(filters), after is not None)
     # A position past an end means that end.
     at = {"position": ORDERS[sort].value(after.number), "id": min(after.id, MAX_ID)} if after else {}

@@ -1,19 +1,8 @@
-"""What is stored: a user's tasks, with their limits and the indexes that the lists read in order."""
+"""The tables: tasks, with their limits and the indexes that lists read in order; revisions and tombstones."""
 
 from datetime import datetime
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Identity,
-    Index,
-    Integer,
-    SmallInteger,
-    String,
-    func,
-    text,
-)
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Identity, Index, Integer, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from todo_api.auth.user_id import MAX_LENGTH as USER_ID_LENGTH
@@ -29,32 +18,32 @@ MAX_TAGS = 20
 MAX_ID = 2**63 - 1
 # Stands for no `due` in that order: after every date.
 NO_DUE = "~"
-# The order of a list, which is read backwards: newest first.
+# A list by default reads this order backwards: newest first.
 ORDER = ("user_id", "created_at", "id")
 
 
 class Task(Base):
-    """One task of one user. Identities live with their provider, so `user_id` refers to no table."""
+    """A task of a user. Users live with the identity provider, so `user_id` references no table."""
 
     __tablename__ = "tasks"
 
-    # SQLite counts up by itself only in an INTEGER key.
+    # SQLite assigns ids only in an INTEGER key.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True)
-    # Chosen by the client; a task without one has its id, as text, for a key.
+    # Chosen by the client; null: the id as text is the key.
     key: Mapped[str | None] = mapped_column(String(KEY_LENGTH))
     user_id: Mapped[str] = mapped_column(String(USER_ID_LENGTH))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
     description: Mapped[str | None] = mapped_column(String(DESCRIPTION_LENGTH))
     completed: Mapped[bool] = mapped_column(Boolean)
-    # A date, or a date and time of the user's own clock, as text: in the order of time as it stands.
+    # A date, or a date and time on the user's own clock, as text, which sorts by time.
     due: Mapped[str | None] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     tags: Mapped[list[str] | None] = mapped_column(TextList(TAG_LENGTH))
-    # Null also for what an earlier version completed: then it is the time of the last change.
+    # Null also if an earlier version completed the task: then `updated_at` stands for it.
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    # Triggers see to it (see the migration); a task from before there were any has its id for a revision.
+    # Set by triggers (migration 0003). Null in a task from before: its id stands for it.
     revision: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
@@ -63,8 +52,8 @@ class Task(Base):
         CheckConstraint(f"length(description) <= {DESCRIPTION_LENGTH}", name="tasks_description_length"),
         # A list is an index scan backwards from a position, with and without a status: no sort, no filter.
         Index("ix_tasks_all", *ORDER),
-        # Not one index with `completed` in it: where most tasks have one status, PostgreSQL takes the one above instead
-        # and filters, however many of the user's tasks that skips.
+        # Not one index with `completed` in it: where most tasks have one status, PostgreSQL would use the one above and
+        # filter, however many of the user's tasks that skips.
         Index("ix_tasks_pending", *ORDER, postgresql_where=text("NOT completed"), sqlite_where=text("completed = 0")),
         Index("ix_tasks_completed", *ORDER, postgresql_where=text("completed"), sqlite_where=text("completed = 1")),
         Index(
@@ -81,13 +70,13 @@ class Task(Base):
         # The feed of changes.
         Index("ix_tasks_revision", "user_id", func.coalesce(revision, id)),
         CheckConstraint(f"priority BETWEEN 0 AND {MAX_PRIORITY}", name="tasks_priority_range"),
-        # Without it SQLite gives the id of a deleted last row again.
+        # Without it SQLite reuses the id of a deleted last row.
         {"sqlite_autoincrement": True},
     )
 
 
 class Counter(Base):
-    """A user's last revision, and up to which revision tombstones may be purged (`horizon`)."""
+    """A user's last revision, and the revision up to which tombstones may have been purged (`horizon`)."""
 
     __tablename__ = "task_counters"
 

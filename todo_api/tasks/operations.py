@@ -1,4 +1,4 @@
-"""One operation of a batch: what it asks for, what is wrong with it, and how it compares with a stored task."""
+"""One operation of a batch: its fields, its errors, and how it compares with the stored task."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,13 +8,12 @@ from marshmallow import EXCLUDE, ValidationError
 from todo_api.platform.web.arguments import problems_in
 from todo_api.platform.web.errors import Problem, as_errors, problem
 from todo_api.platform.web.fields import parse_integer
-from todo_api.tasks.model import MAX_ID
 from todo_api.tasks.schemas import TaskCreate, TaskUpdate
 from todo_api.tasks.sync_schemas import OperationSchema
 
 _operation = OperationSchema()
 WRITABLE = TaskUpdate().fields.keys()
-# What a new task has where a client sends nothing.
+# A new task's values for fields that the client did not send.
 DEFAULTS = {
     name: field.load_default for name, field in TaskCreate().fields.items() if name in WRITABLE and not field.required
 }
@@ -22,7 +21,7 @@ MISSING_TITLE = as_errors([("data.title", problem("missing"))])[0]
 
 
 class Operation:
-    """An operation as it was sent. One with `errors` is not valid; its `key` is empty where the key itself is not."""
+    """An operation as it was sent. If invalid, it has `errors`, and an empty `key` if the key itself is invalid."""
 
     def __init__(self, sent: Any) -> None:
         self.errors: list[dict[str, str]] = []
@@ -41,15 +40,10 @@ class Operation:
         self.task_id = parse_integer(self.key) if self.key.isdecimal() else None
         self.if_match: int | None = loaded.get("if_match")
         base = loaded.get("base")
-        self.base = {name: _once(value) for name, value in base.items()} if isinstance(base, dict) else {}
-
-    @property
-    def may_exist(self) -> bool:
-        """Whether the key is an id that the database can be asked for."""
-        return self.task_id is not None and 0 < self.task_id <= MAX_ID
+        self.base = {name: _without_repeats(value) for name, value in base.items()} if isinstance(base, dict) else {}
 
     def changes_of(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        """What the client has changed: not what is stored already, nor what it found that way."""
+        """The fields that the client has changed: not those stored already, nor those that equal its `base`."""
         return {
             name: value
             for name, value in self.data.items()
@@ -64,10 +58,10 @@ class Operation:
         return any(not is_same(self.base[name], task[name]) for name in based)
 
 
-def _once(value: Any) -> Any:
-    """A list without repeats, as tags are stored."""
-    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return list(dict.fromkeys(value)) if is_list else value
+def _without_repeats(value: Any) -> Any:
+    """Tags as they are stored; any other value as it is."""
+    is_tags = isinstance(value, list) and all(isinstance(tag, str) for tag in value)
+    return list(dict.fromkeys(value)) if is_tags else value
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -78,7 +72,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def _load(sent: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
-    """What is valid of it, and the problems of what is not."""
+    """The valid fields, and the problems of the others."""
     try:
         return _operation.load(sent, unknown=EXCLUDE), []
     except ValidationError as error:

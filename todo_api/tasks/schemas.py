@@ -1,4 +1,4 @@
-"""What comes in and what goes out: marshmallow schemas that load input and document both."""
+"""Schemas of tasks, which load input, and document input and output."""
 
 import re
 from typing import Any
@@ -25,12 +25,12 @@ from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, M
 
 PAGE_LIMIT = 1000
 KEY_CHARACTERS = re.compile("[A-Za-z0-9._~-]+")
-# Revisions are numbers in JavaScript as well.
+# The highest integer that JavaScript represents exactly.
 MAX_REVISION = 2**53 - 1
 
 
 class Tags(Items):
-    """Strings, each once: of repeated ones the first stays."""
+    """Strings without repeats: the first of each stays."""
 
     def __init__(self, **options: Any) -> None:
         tag = Text(validate=Length(1, TAG_LENGTH), metadata={"pattern": STORABLE_PATTERN})
@@ -40,27 +40,26 @@ class Tags(Items):
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
+id_metadata = {"format": "int64", "minimum": 1, "examples": [1]}
+key_metadata = {"pattern": "^[A-Za-z0-9._~-]*$", "examples": ["0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911"]}
+
+
 class TaskPath(Schema):
     task_id = IntegerText(
         required=True,
         metadata={
+            **id_metadata,
             "description": "The task's `id`. A number that is no id of this user's tasks, however large, is a 404.",
-            "format": "int64",
-            "minimum": 1,
-            "examples": [1],
         },
     )
 
 
-_title = {
-    "description": "What is to be done, exactly as it was sent.",
-    "examples": ["Buy milk"],
-    "pattern": STORABLE_PATTERN,
-}
+_text = {"pattern": STORABLE_PATTERN}
+_title = {**_text, "description": "What is to be done, exactly as it was sent.", "examples": ["Buy milk"]}
 _description = {
+    **_text,
     "description": "More about it, exactly as it was sent; `null` for nothing.",
     "examples": ["Two litres"],
-    "pattern": STORABLE_PATTERN,
 }
 _completed = {"description": "Whether it is done."}
 _due = {
@@ -73,16 +72,13 @@ _tags = {"description": "What to find it by, in the order sent, each once.", "ex
 
 
 class Key(Text):
-    """A key of the client's, or an id."""
+    """A client's key, or an id."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         key = super()._deserialize(value, attr, data, **kwargs)
         if key and not KEY_CHARACTERS.fullmatch(key):
             raise invalid("string_pattern_mismatch", "ASCII letters, digits, '.', '_', '~' and '-'")
         return key
-
-
-key_metadata = {"pattern": "^[A-Za-z0-9._~-]*$", "examples": ["0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911"]}
 
 
 class TaskCreate(Schema):
@@ -108,8 +104,8 @@ class TaskCreate(Schema):
     tags = Tags(load_default=[], metadata=_tags)
 
     @post_load
-    def leave_out_ids(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """A key of digits alone is the id of a task that is sent back whole: it is ignored."""
+    def ignore_id(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Ignore a key of digits alone: it is the id of a task that is sent back whole."""
         if data.get("key", "").isdecimal():
             del data["key"]
         return data
@@ -148,13 +144,7 @@ class TaskSchema(Schema):
     """A task as it is stored."""
 
     id = fields.Integer(
-        required=True,
-        metadata={
-            "description": "Assigned by the service, and never used again.",
-            "format": "int64",
-            "minimum": 1,
-            "examples": [1],
-        },
+        required=True, metadata={**id_metadata, "description": "Assigned by the service, and never used again."}
     )
     key = fields.String(
         required=True,

@@ -1,4 +1,4 @@
-"""What comes in and what goes out of the feed and of batches."""
+"""Schemas of the feed and of batches."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from todo_api.tasks.schemas import (
     Revision,
     TaskSchema,
     TaskUpdate,
+    id_metadata,
     key_metadata,
     time_metadata,
 )
@@ -54,7 +55,7 @@ class ChangesQuery(Schema):
 class TombstoneSchema(Schema):
     """What is left of a deleted task."""
 
-    id = fields.Integer(required=True, metadata={"format": "int64", "minimum": 1, "examples": [1]})
+    id = fields.Integer(required=True, metadata=id_metadata)
     key = fields.String(required=True, validate=Length(1, KEY_LENGTH), metadata=key_metadata)
     deleted = fields.Boolean(required=True, metadata={"enum": [True]})
     deleted_at = Timestamp(required=True, metadata=time_metadata("When it was deleted.", examples.UPDATED_AT))
@@ -94,28 +95,26 @@ class OperationSchema(Schema):
             "format": "int64",
         },
     )
-    # Typed for clients; what comes is taken as it is, and only compared.
+    # Documented for clients, but not validated: it is only compared.
     base = OneOf(
         TaskUpdate,
         required=False,
         allow_none=True,
         metadata={"description": "The task as the client saw it before its change: others' changes are kept."},
     )
-    data = Object(
-        TaskUpdate,
-        unknown=EXCLUDE,
-        metadata={"description": "The fields to write; needed in a `put`."},
-    )
+    data = Object(TaskUpdate, unknown=EXCLUDE, metadata={"description": "The fields to write; needed in a `put`."})
 
 
 class BatchSchema(Schema):
     """Operations to do in order, in one transaction."""
 
-    # Each is validated by itself, so that what is wrong with one is no other's fault.
+    # Each is validated by itself, so that an invalid one does not fail the others.
     operations = Items(OneOf(OperationSchema), max_items=MAX_OPERATIONS, required=True)
 
 
 def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: fields.Field[Any]) -> type[Schema]:
+    if status >= 400:
+        more = {"detail": _detail, **more}
     members = {"status": fields.Integer(required=True, metadata={"enum": [status]}), **more, "task": task}
     schema = Schema.from_dict(members, name=name)
     schema.__doc__ = text
@@ -123,37 +122,24 @@ def _result(name: str, text: str, status: int, task: fields.Field[Any], **more: 
 
 
 _detail = fields.String(required=True, metadata={"description": "What went wrong, for people."})
-# Always null; but a property that can be nothing else is missing in the types of openapi-fetch.
+# Always null, but the types of openapi-fetch would lack a property that can be nothing else.
 _nothing = OneOf(TaskSchema, allow_none=True, metadata={"description": "`null`."})
-_errors = fields.List(
-    fields.Nested(ProblemSchema),
-    required=True,
-    metadata={
-        "description": "Their `field` is the name in the operation, such as `data.title`; empty for the whole of it.",
-        "minItems": 1,
-    },
-)
+_task_or_null = OneOf(TaskSchema, allow_none=True)
+_stored = OneOf(TaskSchema, TombstoneSchema)
+_where = "Their `field` is the name in the operation, such as `data.title`; empty for the whole of it."
+_errors = fields.List(fields.Nested(ProblemSchema), required=True, metadata={"description": _where, "minItems": 1})
 RESULTS = (
-    _result(
-        "Written", "The task as it now stands, or a deleted one's tombstone.", 200, OneOf(TaskSchema, TombstoneSchema)
-    ),
+    _result("Written", "The task as it now stands, or a deleted one's tombstone.", 200, _stored),
     _result("Created", "The new task.", 201, OneOf(TaskSchema)),
     _result("NothingToDelete", "There was nothing to delete.", 204, _nothing),
-    _result("TaskNotFound", "There is no task of this id.", 404, _nothing, detail=_detail),
-    _result("TaskDeleted", "The task is deleted.", 410, OneOf(TombstoneSchema), detail=_detail),
-    _result(
-        "TaskChanged",
-        "Another client changed the task, or there is none of this key.",
-        412,
-        OneOf(TaskSchema, allow_none=True),
-        detail=_detail,
-    ),
+    _result("TaskNotFound", "There is no task of this id.", 404, _nothing),
+    _result("TaskDeleted", "The task is deleted.", 410, OneOf(TombstoneSchema)),
+    _result("TaskChanged", "Another client changed the task, or there is none of this key.", 412, _task_or_null),
     _result(
         "InvalidOperation",
         "The operation is not valid.",
         422,
         OneOf(TaskSchema, TombstoneSchema, allow_none=True),
-        detail=_detail,
         errors=_errors,
     ),
 )

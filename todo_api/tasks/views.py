@@ -12,7 +12,7 @@ from todo_api.platform.db.statements import Row
 from todo_api.platform.web.conditions import etag, if_match, is_known
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import ETAG, LINK, LOCATION
-from todo_api.platform.web.responses import json_response, link_to_next, no_content, page_of
+from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
 from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
 from todo_api.tasks.list_schemas import ListQuery, cursor
@@ -27,7 +27,7 @@ blp = UserBlueprint("tasks", __name__, path="tasks", description=f"The tasks of 
 
 
 class TaskConverter(BaseConverter):
-    """A part of a path that may be a task's id: anything but the names of what else is there."""
+    """A path segment that may be a task's id: anything but the names of the other operations."""
 
     part_isolating = True
     regex = r"(?!(?:changes|batch)\Z)[^/]+"
@@ -47,13 +47,12 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     `limit`, a `Link` header leads to the next page: follow it until an answer has none. Unknown parameters are ignored,
     and of one that is sent twice the last counts, but for `tag`: all of them count.
     """
-    filters = {name: query[name] for name in FILTERS if query[name] not in (None, [])}
+    filters = {name: query[name] for name in FILTERS if name in query}
     sort, limit = query["sort"], query["limit"]
-    rows = list_rows(user_id, query["completed"], filters, sort, query["after"], limit + 1)
-    page, has_more = page_of(rows, limit)
-    response = json_response(tasks_json(user_id, page))
-    if has_more:
-        position = cursor(ORDERS[sort].position_of(page[-1]))
+    rows = list_rows(user_id, query.get("completed"), filters, sort, query.get("after"), limit + 1)
+    response = json_response(tasks_json(user_id, rows[:limit]))
+    if len(rows) > limit:
+        position = cursor(ORDERS[sort].position_of(rows[limit - 1]))
         response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=position)
     return response
 
@@ -168,7 +167,7 @@ def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
 
 
 def _unchanged(user_id: str, task_id: int) -> Row:
-    """The task that a write has left alone: its condition does not hold. Raises ApiError 404 where there is none."""
+    """The task that a write did not change because `If-Match` does not match. Raises ApiError 404 if there is none."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
@@ -184,5 +183,5 @@ def _not_found(task_id: int) -> ApiError:
 
 
 def path_of(user_id: str) -> str:
-    """The list's relative reference, without the `Host` that the client sent."""
+    """The list's path, without a host: the client's `Host` is not to be trusted."""
     return f"/api/{quote(user_id, safe='')}/tasks"

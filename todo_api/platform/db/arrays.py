@@ -24,7 +24,7 @@ class _Values(TypeDecorator[Any]):
 
 
 class any_of(ColumnElement[bool]):
-    """Whether a column has one of the values in a parameter, which may be none."""
+    """Whether a column has one of the values in a parameter, which may be empty."""
 
     inherit_cache = True
 
@@ -34,15 +34,11 @@ class any_of(ColumnElement[bool]):
 
 
 @compiles(any_of)
-def _in_json(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
+def _any_of_sql(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
     compared, values = compiler.process(element.compared, **options), compiler.process(element.values, **options)
+    if compiler.dialect.name == "postgresql":
+        return f"{compared} = ANY({values})"
     return f"{compared} IN (SELECT value FROM json_each({values}))"
-
-
-@compiles(any_of, "postgresql")
-def _in_array(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
-    compared, values = compiler.process(element.compared, **options), compiler.process(element.values, **options)
-    return f"{compared} = ANY({values})"
 
 
 class contains_all(ColumnElement[bool]):
@@ -56,33 +52,28 @@ class contains_all(ColumnElement[bool]):
 
 
 @compiles(contains_all)
-def _all_in_json(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
+def _contains_all_sql(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
     strings, values = compiler.process(element.strings, **options), compiler.process(element.values, **options)
-    found = f"SELECT 1 FROM json_each({strings}) AS string WHERE string.value = wanted.value"
-    return f"NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS ({found}))"
-
-
-@compiles(contains_all, "postgresql")
-def _all_in_array(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
-    strings, values = compiler.process(element.strings, **options), compiler.process(element.values, **options)
-    return f"{strings} @> {values}"
+    if compiler.dialect.name == "postgresql":
+        return f"{strings} @> {values}"
+    matches = f"SELECT 1 FROM json_each({strings}) AS string WHERE string.value = wanted.value"
+    return f"NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS ({matches}))"
 
 
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> FromClause:
-    """The rows of a parameter, which `as_parameter` makes, as something to select from. `dialect` is its name."""
+    """The rows in a parameter, made by `as_parameter`, as a table to select from. `dialect` is its name."""
     given = bindparam(parameter, type_=Text)
     if dialect == "postgresql":
-        typed = [column(each.name, getattr(each.type, "impl_instance", each.type)) for each in columns]
+        typed = [column(field.name, getattr(field.type, "impl_instance", field.type)) for field in columns]
         rows = func.json_to_recordset(cast(given, JSON)).table_valued(*typed)
         return rows.render_derived(name=parameter, with_types=True)
     element = func.json_each(given).table_valued("value", name="element")
-    return select(
-        *(func.json_extract(element.c.value, f"$.{each.name}").label(each.name) for each in columns)
-    ).subquery(parameter)
+    names = [field.name for field in columns]
+    return select(*(func.json_extract(element.c.value, f"$.{name}").label(name) for name in names)).subquery(parameter)
 
 
 def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
-    """Rows for `rows_in`; times are aware."""
+    """Rows as a parameter of `rows_in`; times are aware."""
     option = 0 if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
     return orjson.dumps(rows, default=_microseconds, option=option).decode()
 

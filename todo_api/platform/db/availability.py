@@ -1,4 +1,4 @@
-"""What this process knows of the database: whether it answers, and which requests to turn away while it does not."""
+"""What this process knows about the database: whether it answers, and when to turn requests away."""
 
 import logging
 import re
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 POOL_WAIT_SECONDS = 0.5
 # It gives up after this time in any case.
 LONGEST_POOL_WAIT_SECONDS = 1
-# Between two requests that try a database which hangs: it is in use again within a second of its return.
+# Between two requests that try a hanging database: it is in use again within a second of its return.
 PROBE_SECONDS = 0.8
-# Between two lines about the same kind of error.
+# Between two log lines about the same kind of error.
 LINE_SECONDS = 1
 
 
@@ -25,17 +25,16 @@ class Unavailable(Exception):
 
 
 class RolledBack(Unavailable):
-    """The database undid all of it, to end a deadlock or because of what others wrote: it can be tried again."""
+    """The database rolled everything back, because of a deadlock or a concurrent write: it can be tried again."""
 
 
 class Availability:
     """Turns requests away at once while the database hangs, so that there is room for those that do not need it.
 
-    It hangs once a request waited for it in vain (for a connection from the pool, for connecting or for an answer)
-    while it answered nobody else; from then on about one request a second tries, until one is answered. A database
-    that refuses connections does not hang: finding that out takes no time. An error is an answer, too: neither a
-    held lock nor a statement that takes too long keeps others from the database. Threads may race here: at worst there
-    is one probe more, or one line.
+    It hangs once a request waited in vain, for a connection or for an answer, while it answered nobody else. Then about
+    one request a second tries it, until one is answered. Refusing connections is not hanging, since it takes no time.
+    An error is an answer, so neither a held lock nor a slow statement turns others away. Threads may race here: at
+    worst there is one probe more, or one line.
     """
 
     def __init__(self, upgrade_command: str) -> None:
@@ -45,11 +44,11 @@ class Availability:
         self._hanging = False
         self._next_probe = 0.0
         self._next_line: dict[type[Exception], float] = {}
-        # Connections made before this time are not to be trusted.
+        # Connections made before this time may be dead.
         self.lost = 0.0
 
     def admit(self) -> float:
-        """Let a request try; the time, for `failed`. Raises Unavailable for those that are turned away."""
+        """Let a request try, or turn it away with Unavailable. Returns the time, for `failed`."""
         now = monotonic()
         if self._hanging:
             if now < self._next_probe:
@@ -69,7 +68,7 @@ class Availability:
             log.warning("the database answers again")
 
     def failed(self, admitted: float, error: Exception) -> None:
-        """A request that was admitted at that time got no answer."""
+        """Note that a request admitted at that time got no answer."""
         now = monotonic()
         if now - admitted >= POOL_WAIT_SECONDS and self._last_answer < now - POOL_WAIT_SECONDS / 2:
             if not self._hanging:
@@ -77,11 +76,11 @@ class Availability:
             self._hanging = True
             if not isinstance(error, PoolExhausted):
                 self.lost = now
-        # Not before there was a line about it, so that a database that comes and goes does not flood the log.
+        # Only after a line about it, so that a database that comes and goes does not flood the log.
         self._failing = self.report(error) or self._failing or self._hanging
 
     def report(self, error: Exception) -> bool:
-        """Log an error, unless one of its kind was logged just now; whether it was logged."""
+        """Log an error, unless one of its kind was logged just now. Returns whether it was."""
         now = monotonic()
         if now < self._next_line.get(type(error), 0):
             return False
@@ -99,7 +98,7 @@ def is_old_schema(error: Exception) -> bool:
 
 
 def explained(error: Exception, upgrade_command: str) -> str:
-    """An error's class and SQLSTATE, or what to do: the driver's text may hold addresses, names and values."""
+    """An error's class and SQLSTATE, or what to do. The driver's text may hold addresses, names and values."""
     if is_old_schema(error):
         return f"the database lacks the schema of this version: run `{upgrade_command}`"
     return f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".rstrip()

@@ -1,4 +1,4 @@
-"""An app's database: how a request borrows a connection, and runs a statement or a transaction on it."""
+"""An app's database: a request borrows a connection, and runs a statement or a transaction on it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +16,7 @@ from todo_api.platform.db.statements import Row, Statement
 from todo_api.platform.waiting import run_in_thread
 
 MAX_STATEMENTS = 1000
-# Runs a clause with its parameters: the rows.
+# Runs a clause with its parameters. Returns the rows.
 Run = Callable[..., list[Row]]
 
 
@@ -26,35 +26,35 @@ class Database:
     A request uses it by one protocol, which `connection` carries out:
 
     - *admit*: while the database hangs, the request is turned away at once (Unavailable);
-    - *take* a connection from the pool, waited for as long as others come back;
+    - *take* a connection from the pool, waiting as long as others come back;
     - use it, then *give back* the connection; the database has *answered*;
-    - where that *failed*, a connection that is not as good as new is discarded, and an error that means an outage
-      becomes Unavailable; one that means a bug on our side stays what it is. Nothing is ever tried again here.
+    - if that *failed*, the connection is discarded unless it is as good as new. An error that means an outage becomes
+      Unavailable, one that means a bug on our side stays as it is. Nothing is tried again here.
     """
 
     def __init__(
         self, backend: PostgreSQL | SQLite, pool: Pool, availability: Availability, is_ready: Callable[[], bool]
     ) -> None:
-        """`is_ready` answers, within 3 s, whether the database can be used and has its schema."""
+        """`is_ready` returns, within 3 s, whether the database can be used and has its schema."""
         self.dialect_name = backend.dialect.name
         self.pool = pool
         self.is_ready = is_ready
         self._backend = backend
         self._availability = availability
         self._errors: tuple[type[Exception], ...] = (backend.dialect.loaded_dbapi.Error, PoolExhausted)
-        # A clause is compiled on its first use. The limit is for clauses that are made anew for each request.
+        # A clause is compiled on first use. The limit is for clauses that are made anew for each request.
         self._compiled = lru_cache(MAX_STATEMENTS)(partial(Statement, dialect=backend.dialect))
 
     def enter_worker(self) -> None:
-        """Wait as a worker does from now on: right after the fork, before the first connection is taken."""
+        """Wait as a worker does from now on. Called after the fork, before the first connection is taken."""
         self.pool.enter_worker()
         self._backend.limit_waits()
 
     def run(self, clause: Executable, *, lock: Executable | None = None, **parameters: Any) -> list[Row]:
-        """The rows of one statement, in autocommit and one round trip. Raises Unavailable.
+        """Run one statement, in autocommit and one round trip. Returns its rows. Raises Unavailable.
 
-        `lock` is a statement that takes a lock before it, in the same round trip and transaction, so that the clause
-        sees what was committed meanwhile; SQLite, with one writer at a time, needs none.
+        `lock` is a statement that takes a lock first, in the same round trip and transaction, so that the clause sees
+        what was committed before. SQLite, with one writer at a time, needs none.
         """
         prefix = self._backend.prefix
         if lock is not None and not self._backend.writes_block:
@@ -64,12 +64,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
-        """Several statements that take effect together, or not at all: yields what runs each. Raises Unavailable.
-
-        The time limit of a statement is that of the whole transaction. Nothing is tried again.
-        """
+        """Several statements that take effect together or not at all. Yields what runs one. Raises Unavailable."""
         with self.connection() as connection:
-            deadline = monotonic() + self._backend.statement_seconds
+            deadline = monotonic() + self._backend.statement_seconds  # one statement's limit, for all of them
 
             def run(clause: Executable, **parameters: Any) -> list[Row]:
                 limits = self._backend.limits(max(deadline - monotonic(), 0.001))
@@ -124,7 +121,7 @@ class Database:
                     raise
 
     def _failed(self, error: Exception, pooled: Pooled | None, admitted: float) -> Exception:
-        """Unavailable, with a line in the log, or the error itself where it means a bug on our side."""
+        """Unavailable, which is logged, or the error itself if it means a bug on our side."""
         is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
         is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
@@ -140,7 +137,7 @@ class Database:
         return RolledBack() if isinstance(error, self._backend.rolled_back) else Unavailable()
 
     def _return(self, pooled: Pooled) -> None:
-        """After an error."""
+        """Give back or discard a connection after an error."""
         if self._backend.is_as_good_as_new(pooled.connection):
             self.pool.give_back(pooled)
         else:

@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy's part, which models, migrations and sessions use, and the app's own way to the database."""
+"""Flask-SQLAlchemy, for models, migrations and sessions, and the app's own database, for requests."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -23,29 +23,29 @@ class Base(DeclarativeBase):
     pass
 
 
-# Requests go through a pool of our own: the engine's asks the server about itself on its first connection and about
-# an extension on each, with no time limit over it all.
+# Requests use a pool of our own: the engine's queries the server on its first connection, and about an extension on
+# each, with no time limit for it all.
 db = SQLAlchemy(model_class=Base)
 
 
 def database(app: Flask | None = None) -> Database:
-    """The app's, or the current app's."""
-    found: Database = (app or current_app).extensions[__name__]
-    return found
+    """The database of the app, or of the current one."""
+    app_database: Database = (app or current_app).extensions[__name__]
+    return app_database
 
 
 def run(clause: Executable, *, lock: Executable | None = None, **parameters: Any) -> list[Row]:
-    """As Database.run, on the current app's."""
+    """`Database.run` of the current app."""
     return database().run(clause, lock=lock, **parameters)
 
 
 def transaction() -> AbstractContextManager[Run]:
-    """As Database.transaction, on the current app's."""
+    """`Database.transaction` of the current app."""
     return database().transaction()
 
 
 def init_app(app: Flask, options: DatabaseOptions) -> None:
-    """Prepare the database, which is not asked anything yet."""
+    """Prepare the database, without connecting to it yet."""
     app.config["SQLALCHEMY_DATABASE_URI"] = options.url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "poolclass": NullPool}
     db.init_app(app)

@@ -23,32 +23,29 @@ class Pooled(NamedTuple):
 
 
 class Pool:
-    """At most `size` connections; the one used last goes out first.
-
-    SQLAlchemy's pool costs more than a statement's own way through the driver, and its waiting blocks the thread.
-    """
+    """At most `size` connections, the last used first. SQLAlchemy's pool costs more than a statement, and blocks."""
 
     def __init__(self, connect: Callable[[], Any], size: int, is_usable: Callable[[Pooled], bool]) -> None:
-        """`is_usable` looks at a connection before it goes out again."""
+        """`is_usable` checks a connection before it goes out again."""
         self.size = size
         self._connect = connect
         self._is_usable = is_usable
-        # A place for each connection; None is one that is still to be made.
-        self._places: Any = queue.LifoQueue()
-        self._places.queue[:] = [None] * size
+        # A slot for each connection; None is one that is still to be made.
+        self._slots: Any = queue.LifoQueue()
+        self._slots.queue[:] = [None] * size
 
     def enter_worker(self) -> None:
-        """Wait as a worker does from now on: before the first connection is taken."""
-        self._places = gevent.queue.LifoQueue(items=[None] * self.size)
+        """Wait as a worker does from now on. Called before the first connection is taken."""
+        self._slots = gevent.queue.LifoQueue(items=[None] * self.size)
 
     @property
     def in_use(self) -> int:
-        return self.size - int(self._places.qsize())
+        return self.size - int(self._slots.qsize())
 
     def take(self, seconds: float) -> Pooled:
-        """A connection, waited for so long. Raises PoolExhausted, or what `connect` raises."""
+        """A connection, after waiting `seconds` at most. Raises PoolExhausted, or what `connect` raises."""
         try:
-            pooled: Pooled | None = self._places.get(timeout=seconds)
+            pooled: Pooled | None = self._slots.get(timeout=seconds)
         except queue.Empty:
             raise PoolExhausted from None
         try:
@@ -57,22 +54,22 @@ class Pool:
             _close(pooled)
             return Pooled(run_in_thread(self._connect), monotonic())
         except BaseException:
-            self._places.put(None)
+            self._slots.put(None)
             raise
 
     def give_back(self, pooled: Pooled) -> None:
-        self._places.put(pooled)
+        self._slots.put(pooled)
 
     def discard(self, pooled: Pooled) -> None:
-        """Close a connection that is of no use any more."""
+        """Close a connection instead of giving it back."""
         _close(pooled)
-        self._places.put(None)
+        self._slots.put(None)
 
     def close(self) -> None:
         """Close the connections that are not in use, at the end."""
         with suppress(queue.Empty):
             while True:
-                _close(self._places.get_nowait())
+                _close(self._slots.get_nowait())
 
     def __del__(self) -> None:
         self.close()  # SQLite's connections do not close themselves

@@ -16,18 +16,17 @@ from todo_api.platform.waiting import wait_for
 RECYCLE_SECONDS = 240
 # The server gives up on a statement before we do, since its answer leaves the connection usable.
 GRACE_SECONDS = 1
-# A list comes in its index's order. Where the planner expects few rows it would rather fetch and sort them all, and for
-# a user unlike the others they are many.
+# A list comes in its index's order. Where the planner expects few rows it would rather read and sort them all, but an
+# unusual user has many.
 PLANNER = "SET LOCAL enable_sort = off; "
 
 
 class PostgreSQL:
-    """What is PostgreSQL's own: connecting, time limits, and which errors mean what."""
+    """The parts that differ by database: connecting, time limits, the meaning of errors."""
 
     writes_block = False
     begin = f"BEGIN; {PLANNER}"
     bugs = (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
-
     rolled_back: tuple[type[Exception], ...] = (errors.DeadlockDetected, errors.SerializationFailure)
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
@@ -54,13 +53,9 @@ class PostgreSQL:
         return connection
 
     def limit_waits(self) -> None:
-        """Limit how long this process waits, whatever became of the server: frozen, or behind a network that is cut.
+        """Limit how long a worker waits for a server that is frozen or cut off; migrations may take their time."""
 
-        For the server's workers, after the fork: migrations may take their time. psycopg2 calls `wait` for each wait
-        ("green" mode, in which it ignores `connect_timeout`).
-        """
-
-        def wait(connection: Any) -> None:
+        def wait(connection: Any) -> None:  # called for each wait; psycopg2 then ignores `connect_timeout`
             is_connected = connection.status in (extensions.STATUS_READY, extensions.STATUS_BEGIN)
             limit = self.statement_seconds + GRACE_SECONDS if is_connected else self._options.connect_seconds
             _wait_until(monotonic() + limit, connection)
@@ -68,7 +63,7 @@ class PostgreSQL:
         extensions.set_wait_callback(wait)
 
     def limits(self, seconds: float) -> str:
-        """Time limits for what follows: in its round trip, and for its transaction alone."""
+        """SQL that limits the time of what follows it in the same round trip and transaction."""
         lock, statement = round(1000 * min(self._options.lock_seconds, seconds)), round(1000 * seconds)
         return f"SET LOCAL lock_timeout = {lock}; SET LOCAL statement_timeout = {statement}; "
 
@@ -78,29 +73,29 @@ class PostgreSQL:
             return False
         poller = select.poll()
         poller.register(pooled.connection, select.POLLIN)
-        return not poller.poll(0)  # what can be read on it is its end
+        return not poller.poll(0)  # if there is something to read, it is the end
 
     def gave_up(self, error: Exception) -> bool:
         """Whether a healthy server gave up on one statement: at a time limit, or to end a deadlock."""
         return isinstance(error, errors.LockNotAvailable | errors.QueryCanceled | extensions.TransactionRollbackError)
 
     def is_as_good_as_new(self, connection: Any) -> bool:
-        """After an error."""
+        """Whether a connection can go on after an error."""
         return not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
 
     def is_in_transaction(self, connection: Any) -> bool:
-        """And no statement is under way."""
+        """Whether a transaction is open, with no statement under way."""
         status: int = connection.info.transaction_status
         return status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR)
 
     def ask(self, question: str, deadline: float, seconds: int) -> None:
-        """Run some SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
+        """Run SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
         # Asynchronous, so that the limit also holds under a server that did not call `limit_waits`.
         connection = psycopg2.connect(*self._arguments, **self._keywords, async_=True)
         try:
             _wait_until(deadline, connection)
             cursor = connection.cursor()  # kept, since the connection refers to it weakly
-            # The server gives up as well: behind a lock on the table these questions would pile up.
+            # The server gives up as well: else these would pile up behind a lock on the table.
             cursor.execute(self.limits(seconds) + question)
             _wait_until(deadline, connection)
         finally:
@@ -108,10 +103,8 @@ class PostgreSQL:
 
 
 def _wait_until(deadline: float, connection: Any) -> None:
-    """Let a connection or a statement proceed until it is done. Raises OperationalError at the deadline.
-
-    The caller closes the connection: within psycopg2's wait that would be a deadlock.
-    """
+    """Let a connection or a statement proceed until it is done. Raises OperationalError at the deadline."""
     while (state := connection.poll()) != extensions.POLL_OK:
         if not wait_for(connection.fileno(), state, deadline - monotonic()):
+            # The caller closes the connection: within psycopg2's wait that would be a deadlock.
             raise psycopg2.OperationalError("no answer in time")

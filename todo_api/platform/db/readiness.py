@@ -1,4 +1,4 @@
-"""Whether the database answers and has its schema, asked on a connection beside the pool, which may be exhausted."""
+"""Whether the database answers and has its schema, asked on a connection of its own: the pool may be exhausted."""
 
 import logging
 from collections.abc import Callable
@@ -17,14 +17,10 @@ PATIENCE_SECONDS = 0.25  # for callers that find a question under way already
 
 
 class Readiness:
-    """Asks at most once at a time and once a second, however many call, and keeps at most one caller waiting long.
-
-    The question is asked in a thread of its own, so that the time limit also covers what has none, such as looking
-    up the host's name.
-    """
+    """Asks once a second at most, one question at a time, and keeps at most one caller waiting long."""
 
     def __init__(self, ask: Callable[[float], None], upgrade_command: str) -> None:
-        """`ask` gets a deadline, and raises the driver's error where the database is not ready."""
+        """`ask` gets a deadline, and raises the driver's error if the database is not ready."""
         self._ask = ask
         self._upgrade_command = upgrade_command
         self._lock = Lock()
@@ -37,6 +33,7 @@ class Readiness:
         with self._lock:
             now, patience = monotonic(), float(READY_SECONDS)
             if self._done.is_set() and now >= self._answered + KEPT_SECONDS:
+                # In a thread, so that the time limit also covers what has none, such as looking up the host's name.
                 self._done, self._asked = Event(), now
                 Thread(target=self._find_out, args=(self._done, now + READY_SECONDS), daemon=True).start()
             elif now < self._answered + KEPT_SECONDS + READY_SECONDS:

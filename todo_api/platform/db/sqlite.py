@@ -9,19 +9,18 @@ from sqlalchemy import Dialect
 from todo_api.platform.db.pool import Pooled
 from todo_api.platform.options import DatabaseOptions
 
-# How long a write waits for those before. Eight need far less, and a request must end within ten seconds.
+# How long a write waits for those before it. Eight need far less, and a request must end within ten seconds.
 BUSY_SECONDS = 8
 
 
 class SQLite:
-    """What is SQLite's own: connecting, and which errors mean what."""
+    """The parts that differ by database: connecting, the meaning of errors."""
 
-    # The thread waits while another process writes, and until what is written is on the disk.
+    # A write blocks its thread while another process writes, and until it is on the disk.
     writes_block = True
     begin = "BEGIN IMMEDIATE"
     prefix = ""
     bugs = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
-
     rolled_back: tuple[type[Exception], ...] = ()
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
@@ -53,15 +52,15 @@ class SQLite:
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
     def is_as_good_as_new(self, connection: Any) -> bool:
-        """After an error: it cannot tell, and costs nothing to replace."""
+        """Never after an error: replacing it costs nothing."""
         return False
 
     def is_in_transaction(self, connection: Any) -> bool:
         return bool(connection.in_transaction)
 
     def ask(self, question: str, deadline: float, seconds: int) -> None:
-        """Run some SQL on a connection of its own. Raises sqlite3.Error."""
-        # As a URI, which makes no file where there is none.
+        """Run SQL on a connection of its own. Raises sqlite3.Error."""
+        # As a URI, so that no file is made if there is none.
         uri = f"{Path(self._arguments[0]).as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=seconds / 2)
         try:

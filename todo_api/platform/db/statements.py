@@ -1,6 +1,6 @@
 """Statements, each compiled once for one kind of database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Dialect, Executable
@@ -29,13 +29,11 @@ class Statement:
         self.writes = not clause.is_select
         self._order = compiled.positiontup
         self._defaults = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        self._bind = _processors(
-            {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
-        )
-        columns = enumerate(getattr(clause, "exported_columns", ()))
-        self._result = _processors(
-            {at: column.type.dialect_impl(dialect).result_processor(dialect, None) for at, column in columns}
-        )
+        binds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
+        self._bind = {name: process for name, type_ in binds.items() if (process := type_.bind_processor(dialect))}
+        columns = [column.type.dialect_impl(dialect) for column in getattr(clause, "exported_columns", ())]
+        processors = enumerate(type_.result_processor(dialect, None) for type_ in columns)
+        self._result = {at: process for at, process in processors if process}
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -58,7 +56,3 @@ class Statement:
             )
             for row in rows
         ]
-
-
-def _processors(found: Mapping[Any, Callable[[Any], Any] | None]) -> dict[Any, Callable[[Any], Any]]:
-    return {key: processor for key, processor in found.items() if processor is not None}

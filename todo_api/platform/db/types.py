@@ -28,7 +28,7 @@ class _InstantInUTC(TypeDecorator[datetime]):
     cache_ok = True
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        # In UTC whatever the session's time zone, and without one, which is cheaper to read.
+        # In UTC whatever the session's time zone, and naive, which is cheaper to read.
         return func.timezone(literal_column("'UTC'"), column, type_=self)
 
 
@@ -38,16 +38,13 @@ UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
 
 
 class TextList(TypeDecorator[list[str]]):
-    """A list of strings: an array on PostgreSQL, JSON on SQLite. An empty one is stored, and read, as null.
-
-    A page of rows is then cheap to read where most have none.
-    """
+    """A list of strings: an array on PostgreSQL, JSON on SQLite. An empty one is stored as null, cheap to read."""
 
     impl = ARRAY
     cache_ok = True
 
     def __init__(self, length: int) -> None:
-        """`length` is that of an element at most."""
+        """`length` is that of the longest element."""
         super().__init__(String(length))
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:

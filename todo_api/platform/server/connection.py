@@ -31,8 +31,8 @@ class Phase(Enum):
     READING = auto()
     ANSWERING = auto()
     SENDING = auto()
-    PARKED = auto()  # the request waits for a change, and needs nothing meanwhile
-    LINGERING = auto()  # the client is still to read why its request was refused
+    PARKED = auto()  # the request waits for a change, without a place
+    LINGERING = auto()  # the client has yet to read why its request was refused
 
 
 class ClientLeft(BaseException):
@@ -50,29 +50,29 @@ class Connection:
         self.adj = server.adj
         self.addr = address
         self._socket = client
-        self._unparsed = b""  # received, and behind the request that is being answered
+        self._unparsed = b""  # received after the request that is being answered
         self._unsent = b""
         self._holds_place = False
         self._left = False
         self._wake = Event()
         self._enter(Phase.IDLE)
 
-    def serve(self) -> None:
-        """Serve the client until either side has had enough."""
+    def run(self) -> None:
+        """Serve the client until either side closes."""
         try:
             while self._serve_request():
                 if self._unparsed:
-                    yield_to_others()  # a client that sends many requests at once holds up nobody
+                    yield_to_others()  # so that many requests of one client do not hold up the others
         except (OSError, ClientLeft):
-            pass  # or the client was cut off
-        except BaseException:  # SystemExit, too: it concerns this connection alone
+            pass  # the client left, or was cut off
+        except BaseException:  # SystemExit, too: it must not end the worker
             log.exception("a connection failed")
         finally:
             self._socket.close()
-            self.server.leave(self)
+            self.server.connections.discard(self)
 
     def _serve_request(self) -> bool:
-        """Whether the connection goes on after this request."""
+        """Serve one request. Returns whether the connection goes on."""
         request = self._read_request()
         if request is None:
             return False
@@ -81,7 +81,7 @@ class Connection:
         self._holds_place = True
         try:
             if waited and self.has_left():
-                return False  # nobody works for a client that gave up meanwhile
+                return False  # the client gave up meanwhile
             task = self._answer(request)
         finally:
             # Before the rest is sent: clients that do not read would else hold all places.
@@ -93,7 +93,7 @@ class Connection:
         return not task.close_on_finish
 
     def _read_request(self) -> Parser | None:
-        """The next request, complete or refused; None when the client has ended its side."""
+        """The next request, complete or refused; None if the client has ended its side."""
         request, asked = Parser(self.adj), False
         while data := self._unparsed or self._socket.recv(RECEIVE_BYTES):
             if self.phase is Phase.IDLE:
@@ -126,7 +126,7 @@ class Connection:
         return task
 
     def park(self, wake: Event, seconds: float) -> bool:
-        """Let the request wait for an event, without its place; False where there is no room, or the server stops."""
+        """Wait for an event, without a place. Returns False if there is no room, or the server stops."""
         if not self.server.has_room_to_park():
             return False
         self._wake = wake
@@ -154,18 +154,18 @@ class Connection:
         return len(data)
 
     def _flush(self) -> None:
-        phase, left = self.phase, memoryview(self._unsent)
+        phase, remaining = self.phase, memoryview(self._unsent)
         self._unsent = b""
         self._enter(Phase.SENDING)
-        while left:
-            left = left[self._socket.send(left) :]
+        while remaining:
+            remaining = remaining[self._socket.send(remaining) :]
             self.active = monotonic()
         self._enter(phase)
 
     def _linger(self) -> None:
         """End our side, and read on until the client ends its own.
 
-        Closing with a refused request's rest unread would reset the connection, and the client would lose the answer.
+        Closing before the rest of a refused request is read would reset the connection and lose the answer.
         """
         self._enter(Phase.LINGERING)
         self._socket.shutdown(SHUT_WR)
@@ -173,7 +173,7 @@ class Connection:
             self.active = monotonic()
 
     def has_left(self) -> bool:
-        """Whether the client has closed the connection or its sending side: TCP shows no difference."""
+        """Whether the client has closed the connection, or its sending side: TCP shows no difference."""
         poller = select.poll()
         poller.register(self._socket.fileno(), select.POLLRDHUP)
         return bool(poller.poll(0))
@@ -182,7 +182,7 @@ class Connection:
         self.phase = phase
         self.since = self.active = monotonic()
 
-    # What the server asks and does, in its own greenlet.
+    # The rest is called by the server, in its own greenlet.
 
     def is_overdue(self, now: float, silence_seconds: float) -> bool:
         """Whether the client takes too long to send a request, or is silent, or does not read its answer."""
@@ -204,7 +204,7 @@ class Connection:
         return size[0]
 
     def unpark(self, *, left: bool = False) -> None:
-        """End a wait: the client has left, or the server stops."""
+        """End a wait, since the client has left or the server stops."""
         self._left = left
         self._wake.set()
 

@@ -19,9 +19,9 @@ def listen(host: str, port: int) -> socket.socket:
 def ignore_new_clients(listener: socket.socket) -> None:
     """Have the kernel drop requests for new connections, for all processes that share the listener.
 
-    It would reset those that it lets in between the last accept() and the close(): 9 of 158,000 requests in 30 stops.
-    A client that is ignored asks again within a second or so, and learns that nobody listens. This is a filter as in
-    socket(7): it drops packets with the SYN bit.
+    It would reset those that come between the last accept() and the close(): 9 of 158,000 requests in 30 stops. An
+    ignored client tries again after a second or so, and is refused. This is a filter as in socket(7): it drops packets
+    with the SYN bit.
     """
     flags, syn = 13, 0x02  # in a TCP header: the offset of the flags, and the bit of SYN
     load, jump_if_set, give_back = 0x30, 0x45, 0x06

@@ -17,7 +17,7 @@ class Parser(HTTPRequestParser):
     """Reads one request."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Replaces a fault of the server on half an IPv6 address in the target, or a length of 5,000 digits."""
+        """Replaces a 500 for half an IPv6 address in the target, or a length of 5,000 digits."""
         try:
             super().parse_header(header_plus)
         except ValueError as error:
@@ -30,7 +30,7 @@ class AppTask(WSGITask):
     wrote_header: bool
 
     def write(self, data: bytes) -> None:
-        """Replaces head and body in a packet each."""
+        """Replaces a packet each for head and body."""
         if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
             super().write(data)
         else:
@@ -41,10 +41,10 @@ class AppTask(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[PARK] = self.channel.park
-        # Its file wrapper needs waitress's own channel; without one the app's framework iterates over the file.
+        # Its file wrapper needs waitress's own channel; without it werkzeug iterates over the file.
         del environ["wsgi.file_wrapper"]
         if self.request.path.startswith("//"):
-            # waitress and werkzeug both take it for the path with one slash; it is an unknown one.
+            # waitress and werkzeug both take it for the path with one slash, but it is an unknown path.
             environ["PATH_INFO"] = f"/.{self.request.path}"
         return environ
 
@@ -74,15 +74,11 @@ class AppTask(WSGITask):
 
 
 class RefusalTask(AppTask):
-    """Answers a request that waitress refuses, or on which the app failed, in place of ErrorTask's plain text.
-
-    The app answers it, as an unknown path with another status, so that it has the shape, the headers and the line in
-    the log of every error.
-    """
+    """Replaces ErrorTask's plain text: the app answers, as for an unknown path, but with the error's status."""
 
     def __init__(self, channel: Any, refused: HTTPRequestParser, error: Any = None) -> None:
-        """`error` is waitress's; without one it is a fault of ours."""
-        # In place of what may have been parsed in part, or not at all.
+        """`error` is waitress's; without one the fault is ours."""
+        # Replaces a request that may have been parsed in part, or not at all.
         request = HTTPRequestParser(channel.adj)
         request.parse_header(b"GET /. HTTP/1.1\r\n")
         request.command = "HEAD" if getattr(refused, "command", "") == "HEAD" else "GET"
@@ -98,7 +94,7 @@ class RefusalTask(AppTask):
         return {**super().get_environment(), errors.REFUSED: self._error}
 
     def answer_alone(self) -> None:
-        """Without the app, which failed again."""
+        """Answer without the app, which failed again."""
         self.complete = True
         self.status = "500 Internal Server Error"
         self.response_headers = [("Content-Type", "application/json")]

@@ -14,17 +14,14 @@ from todo_api.platform.web.app import App
 def serve(
     options: ServerOptions, make_app: Callable[[], App], *, prepare: Callable[[], None] | None, greeting: str
 ) -> int:
-    """Serve until stopped; the exit status: 1 when preparing or the workers fail, 2 when the port is not to be had.
-
-    `prepare` runs in a process of its own, so that what it imports takes no memory of the workers.
-    """
+    """Serve until stopped. Returns the exit status: 1 if preparing or the workers fail, 2 if the port is not free."""
     try:
         listener = listen(options.host, options.port)
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]
         say(f"cannot listen on {options.host}:{options.port}: {reason}")
         return 2
-    if prepare and not _succeeds_in_child(prepare):
+    if prepare and not _succeeds_in_child(prepare):  # in a child, so that the workers do not hold what it imports
         return 1
     say(greeting)
     if options.metrics:

@@ -23,15 +23,15 @@ from todo_api.platform.web.app import App
 STOP = {signal.SIGTERM, signal.SIGINT}
 SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
 MAX_WORKERS = 4
-# Python's garbage collection looks at new objects when there are so many more: by default at 700, so that a page of a
-# thousand tasks, which leaves no garbage, would be looked through several times.
+# Garbage collection starts after this many new objects. At Python's 700, a page of a thousand tasks, which leaves no
+# garbage, would be searched several times.
 NEW_OBJECTS = 20_000
-# After a worker that lived less, its successor has to wait; so has the next try after a fork that failed.
+# A worker that lived less is replaced after a delay; a failed fork is tried again after the same delay.
 STEADY_SECONDS = 5
 DELAY_SECONDS = 0.5
-# After so many workers that ended before they could serve, with none that does, the service gives up.
+# The service gives up after this many workers that ended before they could serve, if no worker is left.
 MAX_FAILED_STARTS = 5
-# What a stop may take on top of lame duck and drain.
+# A stop may take this long on top of lame duck and drain.
 STOP_MARGIN_SECONDS = 1
 
 
@@ -43,8 +43,8 @@ class Worker(NamedTuple):
 class Supervisor:
     """Forks workers that share one listening socket, and the app's memory until they write to it.
 
-    Its signals stay blocked and are waited for one by one: no handler interrupts anything, none gets lost, and a
-    process with id 1 gets them as well.
+    Signals stay blocked, and are waited for one by one: no handler interrupts anything, none gets lost, and process 1
+    gets them as well.
     """
 
     def __init__(self, listener: socket.socket, options: ServerOptions, app: App) -> None:
@@ -64,7 +64,7 @@ class Supervisor:
         self._next_start = 0.0
 
     def run(self) -> int:
-        """Supervise until told to stop; the exit status."""
+        """Supervise until a signal to stop. Returns the exit status."""
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # blocked, but some systems drop a signal nobody handles
         gc.collect()
@@ -80,7 +80,7 @@ class Supervisor:
                 return 1
 
     def _start_missing(self) -> None:
-        for number in set(range(self._count)) - {each.number for each in self._workers.values()}:
+        for number in set(range(self._count)) - {running.number for running in self._workers.values()}:
             if (wait := self._next_start - time.monotonic()) > 0:
                 signal.setitimer(signal.ITIMER_REAL, wait)
                 return
@@ -96,7 +96,7 @@ class Supervisor:
             self._workers[pid] = Worker(number, time.monotonic())
 
     def _work(self, number: int) -> NoReturn:
-        """Be a worker, to the end of the process."""
+        """Run a worker, then end the process."""
         status = 1
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -108,7 +108,7 @@ class Supervisor:
             metrics.enter_worker(self._app, number)
             ready = partial(setitem, self._ready, number, 1)
             limit = self._connection_limit
-            worker.serve(self._app, self._options, self._listener, self._lifeline, limit, ready=ready)
+            worker.run(self._app, self._options, self._listener, self._lifeline, limit, ready=ready)
             status = 0
         except BaseException:
             traceback.print_exc()
@@ -116,18 +116,15 @@ class Supervisor:
             os._exit(status)  # without the parent's clean-up, and without waiting for a thread that is stuck
 
     def _pin(self, number: int) -> None:
-        """Keep this worker on one CPU, apart from the others.
-
-        By default only in a CPU set smaller than the host, which was chosen for this service: elsewhere a neighbour may
-        be using the same CPU.
-        """
+        """Keep this worker on one CPU, apart from the others."""
         cpus = sorted(os.sched_getaffinity(0))
         wanted = self._options.pin_workers
+        # By default only in a CPU set smaller than the host: elsewhere a neighbour may be using the same CPU.
         if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
             os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
     def _reap(self) -> None:
-        """Take note of each child that ended; a process with id 1 gets others than workers, too."""
+        """Note each child that ended. Process 1 also gets children that are no workers."""
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, code = ended[0], os.waitstatus_to_exitcode(ended[1])
@@ -144,7 +141,7 @@ class Supervisor:
                     self._next_start = time.monotonic() + DELAY_SECONDS
 
     def _stop(self) -> int:
-        """Let the workers drain; 0 if all did, in time. More signals change nothing."""
+        """Let the workers drain. Returns 0 if all did, in time. More signals change nothing."""
         self._stopping = True
         # First, or the kernel would go on completing connections that nobody accepts.
         self._listener.close()
@@ -164,7 +161,7 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """Print for people, on standard error: standard output is the log's. It may be closed."""
+    """Print for people, on standard error, which may be closed: standard output is the log's."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 

@@ -28,24 +28,24 @@ from todo_api.platform.web.app import App
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 2000
-# File descriptors that are no client's: database connections (two files each on SQLite) and some for everything else.
+# Files besides those of clients and of the database, of which SQLite has two a connection.
 OTHER_FILES = 64
 HEADER_BYTES = 32 * 1024
-# No client may be silent for longer, unless its request is being answered; less while no connection is free.
+# A client may be silent this long, unless its request is being answered; less while no connection is free.
 SILENCE_SECONDS = 30
 SILENCE_SECONDS_WHEN_FULL = 1
 # However many requests wait for the database, there is a place for one that needs none, and one for `/health/db`.
 SPARE_PLACES = 2
-# How often the connections are looked after; and while the server waits for them to end.
+# How often the connections are checked, and how often while the server waits for them to end.
 ROUND_SECONDS = 1
 SHORT_ROUND_SECONDS = 0.02
-# The shortest sleep there is, in which another worker wakes: else the first takes all clients that come at once.
+# The shortest sleep there is, so that another worker wakes: else one would accept all clients that come at once.
 YIELD_SECONDS = 1e-9
-# For handshakes that are under way when nobody new is let in, and for requests when the listener closes.
+# For handshakes under way when new clients are ignored, and for requests when the listener closes.
 GRACE_SECONDS = 0.2
 
 
-def serve(
+def run(
     app: App, options: ServerOptions, listener: socket.socket, lifeline: int, limit: int, *, ready: Callable[[], None]
 ) -> None:
     """Serve on the listener until SIGTERM, or until the other end of the lifeline is closed; then drain."""
@@ -62,7 +62,7 @@ def serve(
 
 
 def connection_limit(database_connections: int) -> int:
-    """The clients a worker may hold. Raises this process's limit of open files to fit, as far as it may."""
+    """The clients that a worker may hold. Raises this process's limit of open files for it as far as allowed."""
     others = 2 * database_connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= MAX_CONNECTIONS + others:
@@ -92,12 +92,11 @@ class Server:
         self.effective_port = options.port
         # Still answering, but each answer closes its connection.
         self.draining = False
-        # Requests that may be under way at once; those of the other connections wait.
+        # Requests that may be in flight at once; those of other connections wait.
         self.places = Semaphore(options.connections + SPARE_PLACES)
         self._options = options
-        self._connections: set[Connection] = set()
-        # Those whose request waits for a change.
-        self.parked: set[Connection] = set()
+        self.connections: set[Connection] = set()
+        self.parked: set[Connection] = set()  # whose request waits for a change
         self._connection_limit = connection_limit
         self._stopped = Event()
         self._all_workers_stop = False
@@ -109,14 +108,14 @@ class Server:
         self._clients = hub.loop.io(listener.fileno(), READ)
 
     def stop(self, lifeline: Any = None) -> None:
-        """Have `run` drain and return; with the lifeline's watcher as one of all workers. More calls change nothing."""
+        """Make `run` drain and return; with the lifeline's watcher, all workers stop. More calls change nothing."""
         if lifeline:
             lifeline.stop()
             self._all_workers_stop = True
         self._stopped.set()
 
     def run(self) -> None:
-        """Serve until told to stop, then drain: answer what was accepted, and let nobody in for nothing."""
+        """Serve until `stop` is called, then drain: answer every request that was accepted."""
         self._clients.start(self._accept)
         while not self._stopped.wait(ROUND_SECONDS):
             self._maintain()
@@ -134,7 +133,7 @@ class Server:
         self._listener.close()
         self._go_on(GRACE_SECONDS)
         self._go_on(self._options.drain_seconds - GRACE_SECONDS, while_busy=True)
-        for connection in self._connections:
+        for connection in self.connections:
             connection.shut_down(socket.SHUT_RD)  # else a write of the last moment is cut off before its answer
         self._go_on(GRACE_SECONDS, while_busy=True)
         if unanswered := self._busy():
@@ -146,15 +145,15 @@ class Server:
 
     def _go_on(self, seconds: float, *, while_busy: bool = False) -> None:
         deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
-            gevent.sleep(min(left, SHORT_ROUND_SECONDS))
+        while (remaining := deadline - time.monotonic()) > 0 and (not while_busy or self._busy()):
+            gevent.sleep(min(remaining, SHORT_ROUND_SECONDS))
             self._maintain()
 
     def _busy(self) -> int:
-        return sum(connection.busy for connection in self._connections)
+        return sum(connection.busy for connection in self.connections)
 
     def _accept(self) -> None:
-        """Let one client in, and leave the next to another worker."""
+        """Accept one client, and leave the next to another worker."""
         try:
             client, address = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another worker was faster, or the client has left
@@ -166,22 +165,19 @@ class Server:
             with contextlib.suppress(OSError):  # the client has left, as its greenlet finds out
                 client.setsockopt(*option)
         connection = Connection(self, gevent_socket(client.family, client.type, fileno=client.detach()), address)
-        self._connections.add(connection)
-        gevent.spawn(connection.serve)
+        self.connections.add(connection)
+        gevent.spawn(connection.run)
         if self._is_full():  # the others wait in the kernel until one has left
             self._clients.stop()
         time.sleep(YIELD_SECONDS)
 
     def _is_full(self) -> bool:
-        return len(self._connections) >= self._connection_limit
-
-    def leave(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        return len(self.connections) >= self._connection_limit
 
     def _maintain(self) -> None:
         """Cut off clients that are silent, or take too long to send a request; accept again where there is room."""
         now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._is_full() else SILENCE_SECONDS
-        for connection in self._connections:
+        for connection in self.connections:
             if connection.is_overdue(now, silence):
                 connection.shut_down()
         for connection in self.parked:

@@ -17,7 +17,7 @@ from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
 from todo_api.platform.parking import PARKED_SECONDS
-from todo_api.platform.web.headers import DEFAULTS
+from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ Observer = Callable[[logs.Answer], None]
 
 
 class Request(flask.Request):
-    """A request whose query may hold bytes that are no UTF-8, which werkzeug takes for a fault of ours."""
+    """A request whose query may hold bytes that are not UTF-8, on which werkzeug would fail."""
 
     @cached_property
     def args(self) -> ImmutableMultiDict[str, str]:
@@ -39,7 +39,7 @@ class App(Flask):
 
     request_class = Request
 
-    # Whether the server is about to stop; the server replaces it.
+    # Whether the server is stopping; the server replaces it.
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
@@ -47,12 +47,12 @@ class App(Flask):
             return super().create_url_adapter(request)
         except (HTTPException, UnicodeError):
             assert request is not None
-            # No name that IDNA knows: it counts as none, as werkzeug has it for characters that no name holds.
+            # A name that IDNA does not allow counts as none, as in werkzeug one with impossible characters does.
             request.environ["HTTP_HOST"] = ""
             return super().create_url_adapter(request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """As Flask's, which inspects each function anew, ten times a request."""
+        """Replaces Flask's, which inspects each function anew, ten times a request."""
         code = getattr(func, "__code__", None)
         is_plain = code is not None and not code.co_flags & CO_COROUTINE
         return func if is_plain else super().ensure_sync(func)
@@ -68,19 +68,16 @@ def _template(rule: str) -> str:
 
 
 def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
-    """The WSGI app with the headers of every answer added; each observer is called with each answer.
-
-    Around the app, where also answers to faults pass, and at a tenth of what an `after_request` costs.
-    """
+    """Adds headers to every answer, also to faults, and calls the observers. Costs a tenth of an `after_request`."""
 
     def wsgi_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         started = perf_counter()
 
-        def start(status: str, found: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
-            given = dict(found)
-            found += [header for header in DEFAULTS if header[0] not in given]
-            found += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
+            given = dict(headers)
+            headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
+            headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule
             method = environ["REQUEST_METHOD"]
             parked = environ.get(PARKED_SECONDS, 0.0)
@@ -95,7 +92,7 @@ def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
             )
             for observe in observers:
                 observe(answer)
-            return start_response(status, found, exc_info)
+            return start_response(status, headers, exc_info)
 
         return app(environ, start)
 

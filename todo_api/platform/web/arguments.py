@@ -1,7 +1,7 @@
-"""What comes in: path, query and body, each loaded with a schema, with faults in the error vocabulary."""
+"""Input: path, query and body, each loaded with a schema; errors use the error vocabulary."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request, current_app
@@ -26,19 +26,8 @@ class ArgumentsParser(FlaskParser):
 
     DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(LOCATIONS, EXCLUDE)
 
-    def use_args(self, argmap: Any, *args: Any, **options: Any) -> Callable[..., Any]:
-        decorate = super().use_args(argmap, *args, **options)
-
-        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            decorated = decorate(view)
-            if options.get("location") == "json":
-                decorated.reads_body = True  # type: ignore[attr-defined]  # decorators around it copy the mark
-            return decorated
-
-        return decorator
-
     def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
-        """The last of duplicates; a list field gets all of them."""
+        """The last of duplicate parameters; all of them for a list field."""
         repeated = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, fields.List)}
         return {name: values if name in repeated else values[-1] for name, values in req.args.lists()}
 
@@ -48,7 +37,7 @@ class ArgumentsParser(FlaskParser):
         if not received:
             raise InvalidInput("body", [("", problem("missing"))])
         try:
-            # ValueError is also an integer past Python's limit of digits, RecursionError nesting past its stack.
+            # ValueError: also an integer past Python's limit of digits. RecursionError: nesting past its stack.
             body = _json.decode(received.decode())
         except (ValueError, RecursionError):
             raise InvalidInput("body", [("", problem("json_invalid"))]) from None
@@ -59,13 +48,13 @@ class ArgumentsParser(FlaskParser):
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **options: Any) -> NoReturn:
         [(location, messages)] = error.messages_dict.items()
         view: Any = current_app.view_functions[req.endpoint or ""]
-        if location == "path" and getattr(view, "reads_body", False):
-            read_body(req)  # 415 and 413 come before what is wrong with the path
+        if location == "path" and hasattr(view, "json_schema"):
+            read_body(req)  # 415 and 413 come before errors in the path
         raise InvalidInput(LOCATIONS[location], problems_in(messages, schema))
 
 
 def read_body(req: Request) -> bytes:
-    """The body as it came; empty where there is none. Raises ApiError 415 or 413."""
+    """The body, which may be empty. Raises ApiError 415 or 413."""
     length = req.content_length
     if not length and "Transfer-Encoding" not in req.headers:
         return b""
@@ -73,7 +62,7 @@ def read_body(req: Request) -> bytes:
         raise ApiError(415)
     received = req.get_data(cache=False)
     if length is None:
-        req.stream.read(1)  # a chunked body past the limit has just been cut off: one byte more is 413
+        req.stream.read(1)  # a chunked body is cut off at the limit: one more byte raises 413
     return received
 
 
@@ -81,7 +70,7 @@ def problems_in(messages: Any, schema: Schema) -> list[tuple[str, Problem]]:
     """A schema's error messages as one problem a field, in the schema's order; elements of a list are `name.0`."""
     order = [field.data_key or name for name, field in schema.fields.items()]
     by_order = sorted(messages.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
-    return [problem for name, found in by_order for problem in _flattened("" if name == "_schema" else name, found)]
+    return [problem for name, inner in by_order for problem in _flattened("" if name == "_schema" else name, inner)]
 
 
 def _flattened(name: str, messages: Any) -> Iterator[tuple[str, Problem]]:
@@ -90,5 +79,5 @@ def _flattened(name: str, messages: Any) -> Iterator[tuple[str, Problem]]:
             yield from _flattened(name if key == "_schema" else f"{name}.{key}", inner)
         return
     first = messages[0]
-    # A text is marshmallow's own or that of a validator which knows no better.
+    # A text is marshmallow's own, or from a validator that does not use the vocabulary.
     yield name, first if isinstance(first, Problem) else Problem("value_error", str(first))

@@ -28,7 +28,7 @@ class Blueprint(flask_smorest.Blueprint):
     """
 
     ARGUMENTS_PARSER = ArgumentsParser()
-    # What every operation of the blueprint may answer, and OpenAPI's `security` of each.
+    # Errors that every operation of the blueprint may answer, and OpenAPI's `security` of each.
     ERRORS: Sequence[ErrorAnswer] = (BAD_REQUEST,)
     SECURITY: Sequence[Mapping[str, Sequence[str]]] = ()
 
@@ -36,11 +36,11 @@ class Blueprint(flask_smorest.Blueprint):
         register = super().route(rule, **options)
 
         def decorator(view: View) -> View:
-            body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "reads_body") else ()
+            body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "json_schema") else ()
             responses = {error.status: error.name for error in (*self.ERRORS, *body_errors)}
             responses |= getattr(view, "documented", {})
             document = {"operationId": view.__name__, "security": list(self.SECURITY), "responses": responses}
-            if hasattr(view, "request_headers"):  # with the path's, which would else be replaced
+            if hasattr(view, "request_headers"):  # with the path's, which they would otherwise replace
                 document["parameters"] = [{"in": "path", "schema": view.path_schema}, *view.request_headers]  # type: ignore[attr-defined]
             registered: View = register(self.doc(**document)(view))
             return registered
@@ -48,41 +48,31 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Decorator:
-        """Load the view's next argument; values from the path take the place of the path's texts."""
+        """Load the view's next argument; values from the path replace the path's texts."""
         if location == "json":
             options["examples"] = examples(options["examples"])
-        # An instance, since webargs would make one for each request.
+        # An instance: of a class, webargs would make one for each request.
         load = super().arguments(schema(), location=location, as_kwargs=location == "path", **options)
-
-        def decorator(view: View) -> View:
-            decorated: View = load(view)
-            return _marked(decorated, path_schema=schema) if location == "path" else decorated
-
-        return decorator
+        return lambda view: _marked(load(view), **{f"{location}_schema": schema})
 
     def reads(self, *headers: Mapping[str, Any]) -> Decorator:
         """Document request headers that the operation reads by itself: OpenAPI's parameters."""
         return lambda view: _marked(view, request_headers=headers)
 
     def answers(self, status: int, description: str, schema: Any = None, **options: Any) -> Decorator:
-        """Document an answer; `example`, `headers` (by their names) and OpenAPI's `links` as they are needed."""
+        """Document an answer, with an `example`, `headers` (by their names) and OpenAPI's `links` if given."""
         answer = {status: described(description, schema, **options)}
         return lambda view: _marked(view, documented=getattr(view, "documented", {}) | answer)
 
     def errors(self, *shared: ErrorAnswer, invalid: Mapping[str, Any]) -> Decorator:
-        """Document what else an operation may answer: errors that it shares, and 422 with examples by summaries."""
+        """Document the errors that an operation may answer: shared ones, and 422 with examples by summary."""
         text = "Something in the path, the query or the body is not valid."
         invalid_answer = described(text, ValidationErrorSchema, examples=examples(invalid))
         answers = {error.status: error.name for error in shared} | {422: invalid_answer}
         return lambda view: _marked(view, documented=getattr(view, "documented", {}) | answers)
 
-    @staticmethod
-    def doc(**texts: Any) -> Decorator:
-        decorator: Decorator = flask_smorest.Blueprint.doc(**texts)
-        return decorator
-
 
 def _marked(view: View, **attributes: Any) -> View:
-    """A view with attributes, which decorators around it copy, and `route` reads."""
+    """The view with attributes, which outer decorators copy and `route` reads."""
     vars(view).update(attributes)
     return view

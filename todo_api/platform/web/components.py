@@ -1,4 +1,4 @@
-"""What the document says of answers: the schemas of errors, and the errors that operations share."""
+"""The document's answers: the schemas of errors, and the errors that operations share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ class ValidationErrorSchema(Schema):
 
 
 def examples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """OpenAPI's examples, from values by their summaries."""
+    """OpenAPI's examples, from values by summary."""
     return {
         summary.lower().replace(" ", "_").replace("'", ""): {"summary": summary, "value": value}
         for summary, value in values.items()
@@ -48,7 +48,7 @@ def examples(values: Mapping[str, Any]) -> dict[str, Any]:
 def described(
     description: str, schema: Any = None, headers: Sequence[str] | Mapping[str, Any] = (), **content: Any
 ) -> dict[str, Any]:
-    """An answer as OpenAPI has it; headers by the names of their components, or as OpenAPI describes them."""
+    """An answer for OpenAPI; `headers` are names of components, or descriptions by name."""
     own = headers if isinstance(headers, Mapping) else {name: name for name in headers}
     names = {**own, REQUEST_ID_HEADER: REQUEST_ID_HEADER}  # which every answer carries
     answer: dict[str, Any] = {"description": description, "headers": names}
@@ -60,10 +60,7 @@ def described(
 
 
 class ErrorAnswer(NamedTuple):
-    """An error that operations share: its component, its meaning, and examples of `detail` by their summaries.
-
-    `members` are what the examples have beside it, as the `schema` says.
-    """
+    """An error that operations share: its component, its meaning, and examples of `detail` by summary."""
 
     status: int
     name: str
@@ -71,7 +68,7 @@ class ErrorAnswer(NamedTuple):
     details: Mapping[str, str] = {}
     headers: Sequence[str] | Mapping[str, Any] = ()
     schema: type[Schema] = ApiErrorSchema
-    members: Mapping[str, Any] = {}
+    members: Mapping[str, Any] = {}  # what the examples have besides, according to `schema`
 
     def documented(self) -> dict[str, Any]:
         details = self.details or {DETAILS[self.status]: DETAILS[self.status]}

@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, section 13), where the entity tag of an answer is a number, its revision."""
+"""Conditional requests (RFC 9110, section 13). An entity tag is a number, the revision."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def etag(revision: int) -> str:
 
 
 def if_match() -> Sequence[int] | None:
-    """The revisions that the request's `If-Match` lists; None where any will do."""
+    """The revisions that the request's `If-Match` lists; None: any."""
     return _revisions("If-Match")
 
 
@@ -28,7 +28,7 @@ def is_known(revision: int) -> bool:
 
 
 def _revisions(header: str) -> Sequence[int] | None:
-    """None without the header, or for `*`; what is no list of entity tags lists none."""
+    """None without the header, or for `*`; empty if it is not a list of entity tags."""
     value = request.headers.get(header, "*").strip(" \t")
     if value == "*":
         return None

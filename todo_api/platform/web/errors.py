@@ -1,4 +1,4 @@
-"""Every error the API answers: one shape and one vocabulary, made here and nowhere else."""
+"""Every error that the API answers: one shape and one vocabulary, made only here."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -41,7 +41,7 @@ INVALID = "Validation error"
 RETRY_AFTER_SECONDS = 1
 # Naive times are in UTC.
 JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-# Key in the WSGI environment: the error for which the server refused a request before the app saw it.
+# Key in the WSGI environment: the error with which the server refuses a request.
 REFUSED = "todo_api.refused"
 
 
@@ -58,11 +58,11 @@ def problem(type_: str, *values: object) -> Problem:
 
 def as_errors(problems: Iterable[tuple[str, Problem]]) -> list[dict[str, str]]:
     """Fields with their problems, as an answer lists them."""
-    return [{"field": field, "message": found.message, "type": found.type} for field, found in problems]
+    return [{"field": field, "message": message, "type": type_} for field, (type_, message) in problems]
 
 
 class ApiError(HTTPException):
-    """An error with its own detail, headers and further members; raised below a view, answered by `error_response`."""
+    """An error with its own detail, headers and members; raised anywhere, answered by `error_response`."""
 
     def __init__(
         self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
@@ -78,11 +78,11 @@ class ApiError(HTTPException):
 
 
 class InvalidInput(ApiError):
-    """A failed validation of one location: the field names there ("" is the whole) with their problems, in order."""
+    """A failed validation of one location: the names of its fields ("" for the whole) with their problems."""
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, INVALID)
-        self.errors = as_errors((f"{location}.{name}" if name else location, found) for name, found in problems)
+        self.errors = as_errors((f"{location}.{name}" if name else location, reason) for name, reason in problems)
 
 
 def unavailable() -> ApiError:

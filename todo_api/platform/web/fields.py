@@ -1,4 +1,4 @@
-"""Marshmallow fields and validators whose faults are in the error vocabulary."""
+"""Marshmallow fields and validators that use the error vocabulary."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from todo_api.platform.web.errors import problem
 
 # U+0000 and lone surrogates, which no database stores.
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# The same for the document: no pattern can name lone surrogates, which UTF-8 cannot carry anyway.
+# The same for the document. No pattern can name lone surrogates, which UTF-8 cannot carry anyway.
 STORABLE_PATTERN = r"^[^\u0000]*$"
 # Real dates of the years 1 to 9999, and no other text, also for clients that check it: days of months, leap years.
 _YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})"
@@ -26,10 +26,7 @@ def invalid(type_: str, *values: object) -> ValidationError:
 
 
 def parse_integer(text: str) -> int:
-    """An integer in ASCII digits, of any length. Cut after 20 digits, which leaves it out of every range.
-
-    Raises ValidationError.
-    """
+    """An integer in ASCII digits, cut after 20, which leaves it out of every range. Raises ValidationError."""
     # Zeros are no part of the pattern: with `0*` before `[0-9]+` very many take minutes to be refused.
     match = re.fullmatch("(-?)([0-9]+)", text)
     if not match:
@@ -77,7 +74,7 @@ class Text(fields.String):
 
 
 class Flag(fields.Boolean):
-    """`true` or `false`, and nothing that merely looks like it."""
+    """`true` or `false`, and nothing that only resembles them."""
 
     default_error_messages = {"required": [problem("missing")], "null": [problem("bool_type")]}
 
@@ -99,7 +96,7 @@ class Integer(fields.Integer):
 
 
 class WallTime(Text):
-    """A real date `YYYY-MM-DD`, or also a date and time `YYYY-MM-DDTHH:MM` on the user's own clock, kept as text."""
+    """A real date `YYYY-MM-DD`, or date and time `YYYY-MM-DDTHH:MM` on the user's own clock, kept as text."""
 
     def __init__(self, *, date_only: bool = False, **options: Any) -> None:
         super().__init__(**options)
@@ -161,7 +158,7 @@ class Object(fields.Nested):
 
 
 class OneOf(fields.Field[Any]):
-    """A value as it is, documented as one of several schemas (or null)."""
+    """Any value, documented as one of several schemas (or null)."""
 
     def __init__(self, *schemas: type[Schema], **options: Any) -> None:
         super().__init__(**{"required": True, **options})

@@ -1,4 +1,4 @@
-"""The headers that the API uses: names, texts for the document, and what pages of other origins may send and read."""
+"""The API's headers: names, texts for the document, and those that pages of other origins may send and read."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from todo_api.platform.web.errors import RETRY_AFTER_SECONDS
 ETAG, LINK, LOCATION, RETRY_AFTER = "ETag", "Link", "Location", "Retry-After"
 WWW_AUTHENTICATE = "WWW-Authenticate"
 
-# Of answers, as OpenAPI describes them; pages of allowed origins may read these.
+# In answers, as OpenAPI describes them; pages of allowed origins may read these.
 HEADERS: dict[str, dict[str, Any]] = {
     REQUEST_ID_HEADER: {
         "description": "Names this request in the server's log: the id sent with it where that is well-formed.",
@@ -49,10 +49,10 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": RETRY_AFTER_SECONDS,
     },
 }
-# Of requests; pages of allowed origins may send these.
+# In requests; pages of allowed origins may send these.
 REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match", REQUEST_ID_HEADER)
-# What every answer carries, unless a page sets its own.
-DEFAULTS = (
+# In every answer, unless a view sets its own.
+DEFAULT_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -78,7 +78,7 @@ def allow_origins(app: Flask, origins: Sequence[str]) -> None:
     *others, add_headers = app.after_request_funcs[None]
 
     def add_headers_for_pages(response: Response) -> Response:
-        # Only a page's request brings an Origin; flask-cors would spend a tenth of every other request on it.
+        # Only pages send an Origin; flask-cors would take a tenth of every other request's time.
         return add_headers(response) if "HTTP_ORIGIN" in request.environ else response  # type: ignore[return-value]
 
     app.after_request_funcs[None] = [*others, add_headers_for_pages]

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the parts that are the same for every operation, and flask-smorest's Api with our errors."""
+"""The OpenAPI document's parts that all operations share, and flask-smorest's Api with our errors."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -30,21 +30,18 @@ class PathsPlugin(FlaskPlugin):
 class SchemasPlugin(MarshmallowPlugin):
     class Converter(OpenAPIConverter):
         def schema2jsonschema(self, schema: Any) -> Any:
-            """With the docstring as description, and open to fields that may be added."""
+            """Describes a schema by its docstring, and leaves it open to fields that may be added."""
             documented = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
             documented.pop("additionalProperties", None)
             return {"description": inspect.cleandoc(resolve_schema_instance(schema).__doc__ or ""), **documented}
 
         def field2default(self, field: fields.Field[Any], **kwargs: Any) -> Any:
-            """Only the default that the field's metadata states.
-
-            Client generators make a property that has a default required in what is sent, or send it unasked.
-            """
+            """Only a default in the metadata: generated clients would require others, or send them unasked."""
             return {name: field.metadata[name] for name in ("default",) if name in field.metadata}
 
 
 def _one_of(converter: Any, field: fields.Field[Any], **kwargs: Any) -> dict[str, Any]:
-    """How OneOf is documented: apispec calls it for each field."""
+    """Document OneOf; apispec calls this for each field."""
     if not isinstance(field, OneOf):
         return {}
     schemas = [converter.resolve_nested_schema(schema) for schema in field.schemas]
@@ -67,7 +64,7 @@ class Api(flask_smorest.Api):
         app.config["OPENAPI_VERSION"] = "3.1.0"
         servers = [{"url": "/", "description": "The server that this document comes from"}]
         app.config["API_SPEC_OPTIONS"] = {"info": info, "servers": servers}
-        # Debug and test mode would otherwise let a fault through to the server.
+        # Debug and test mode would otherwise pass exceptions on to the server.
         app.config["PROPAGATE_EXCEPTIONS"] = False
         super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
         self.ma_plugin.converter.add_attribute_function(_one_of)

@@ -1,7 +1,7 @@
-"""Answers: JSON from bytes, and the parts of a paged list."""
+"""Answers: JSON from bytes, and the link to a list's next page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -9,11 +9,9 @@ from werkzeug.datastructures import Headers
 
 from todo_api.platform.web.arguments import JSON
 
-Row = TypeVar("Row")
-
 
 class JSONResponse(Response):
-    """JSON whose headers are right as they are: werkzeug would look for a Location to parse, and count the bytes."""
+    """JSON with complete headers: werkzeug would look for a Location to parse, and count the bytes."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         return super().get_wsgi_headers(environ) if self.status_code in {204, 304} else self.headers
@@ -29,16 +27,10 @@ def no_content() -> Response:
     return response
 
 
-def page_of(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
-    """The rows of a page, and whether there are more behind it; `rows` are those, read up to `limit` + 1."""
-    return rows[:limit], len(rows) > limit
-
-
 def link_to_next(path: str, repeated: Sequence[str], lists: Sequence[str] = (), **position: object) -> str:
-    """The value of `Link` (RFC 8288), relative to the server, so that no `Host` counts.
+    """The value of `Link` (RFC 8288), relative to the server, so that the client's `Host` does not matter.
 
-    Those of the current query's parameters that are `repeated` stay as they were sent: of duplicates the last, all of
-    those that are `lists`.
+    It repeats the query's parameters in `repeated`, the last of duplicates, and all duplicates of those in `lists`.
     """
     sent = {name: request.args.getlist(name) for name in (*repeated, *lists) if name in request.args}
     query = {name: values if name in lists else values[-1:] for name, values in sent.items()}

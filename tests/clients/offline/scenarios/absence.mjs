@@ -1,12 +1,7 @@
 // First syncs, and clients that were away for longer than tombstones are kept.
 import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
-import { NEW, newKey, purge, User, waitUntil } from "./world.mjs";
-
-
-async function untilEqual(user, client) {
-  await waitUntil(async () => JSON.stringify(await client.list()) === JSON.stringify(await user.list()));
-}
+import { haveTheSame, NEW, newKey, purge, User, waitUntil } from "./world.mjs";
 
 export async function firstSync(library, limits) {
   const user = new User();
@@ -22,13 +17,13 @@ export async function firstSync(library, limits) {
   for (const limit of limits) {
     const client = await LIBRARIES[library](user, { limit });
     await client.sync();
-    await untilEqual(user, client);
+    await waitUntil(() => haveTheSame(user, client));
     assert.equal((await client.list()).length, 250);
     assert(client.api.link.requests >= 250 / limit);
     await client.close();
   }
   await empty.sync();
-  await untilEqual(user, empty);
+  await waitUntil(() => haveTheSame(user, empty));
   await empty.close();
 }
 
@@ -56,8 +51,7 @@ export async function awayPastAPurge(library) {
   client.api.link.afterAnswer = (response) => (isGone ||= response.status === 410);
   await waitUntil(async () => {
     await client.sync();
-    const tasks = await user.list();
-    return tasks.some(({ key }) => key === made) && JSON.stringify(tasks) === JSON.stringify(await client.list());
+    return (await user.list()).some(({ key }) => key === made) && haveTheSame(user, client);
   });
   const tasks = Object.fromEntries((await user.list()).map(({ key, ...task }) => [key, task]));
   const expected = { [kept]: NEW, [edited]: { ...NEW, title: "mine", completed: true }, [made]: { ...NEW, title: "new" } };

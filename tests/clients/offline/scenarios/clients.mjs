@@ -144,7 +144,7 @@ async function tanstack(user, { storage = new Map(), ...options } = {}) {
       await waitUntil(async () => {
         await sync();
         return (await unsent()) === 0;
-      });
+      }, 60); // edits are sent one after another
       await sync();
     },
     watch: () => (stop = api.watch(sync)),
@@ -217,3 +217,7 @@ async function legendState(user, { storage = new Map(), ...options } = {}) {
 }
 
 export const LIBRARIES = { rxdb, watermelondb, tanstack, signaldb, legendState };
+
+export async function close(clients) {
+  for (const client of clients) await client.close();
+}

@@ -1,41 +1,39 @@
 // What becomes of edits: one's own second one, two people's of one task, those that are not valid.
 import assert from "node:assert/strict";
-import { LIBRARIES } from "./clients.mjs";
-import { NEW, newKey, User, waitUntil } from "./world.mjs";
+import { close, LIBRARIES } from "./clients.mjs";
+import { haveTheSame, NEW, newKey, User, waitUntil } from "./world.mjs";
 
-
-async function twoClients(library) {
-  const user = new User();
-  const clients = [await LIBRARIES[library](user), await LIBRARIES[library](user)];
-  const key = newKey();
+// Clients of a user with one task.
+async function start(library, count = 1) {
+  const [user, clients, key] = [new User(), [], newKey()];
+  while (clients.length < count) clients.push(await LIBRARIES[library](user));
   await clients[0].put(key, NEW);
   await syncUntilEqual(user, clients, (tasks) => tasks.length === 1);
-  return { user, clients, key };
+  return { user, clients, client: clients[0], key };
 }
 
 // Until all clients have what the server has, and that is as expected.
 async function syncUntilEqual(user, clients, isExpected = () => true) {
   await waitUntil(async () => {
     for (const client of clients) await client.sync();
-    const tasks = await user.list();
-    const lists = await Promise.all(clients.map((client) => client.list()));
-    return isExpected(tasks) && lists.every((list) => JSON.stringify(list) === JSON.stringify(tasks));
+    return isExpected(await user.list()) && haveTheSame(user, ...clients);
   });
   return user.list();
 }
 
-async function close(clients) {
-  for (const client of clients) await client.close();
+// Once, when a client is about to push.
+function beforeItsPush({ api: { link } }, work) {
+  link.beforeSending = async ({ method }) => {
+    if (method !== "POST") return;
+    link.beforeSending = async () => {};
+    await work();
+  };
 }
 
 const refusals = (clients) => clients.flatMap(({ api }) => api.refusals);
 
 export async function ownSecondEdit(library) {
-  const user = new User();
-  const client = await LIBRARIES[library](user);
-  const key = newKey();
-  await client.put(key, NEW);
-  await syncUntilEqual(user, [client], (tasks) => tasks.length === 1);
+  const { user, client, key } = await start(library);
   // Nothing arrives by a pull any more, but for libraries that always pull before they push.
   client.api.link.shouldFail = ({ method }) => method !== "POST" && !["watermelondb", "signaldb"].includes(library);
   for (const title of ["b", "c", "d"]) {
@@ -52,7 +50,7 @@ export async function ownSecondEdit(library) {
 }
 
 export async function differentFields(library) {
-  const { user, clients, key } = await twoClients(library);
+  const { user, clients, key } = await start(library, 2);
   for (const { api } of clients) api.link.down();
   await clients[0].put(key, { title: "b", tags: ["home", "garden"] });
   await clients[1].put(key, { completed: true, priority: 3 });
@@ -66,17 +64,11 @@ export async function differentFields(library) {
 
 // While an edit is on its way, another field is edited elsewhere and the same one here.
 export async function editDuringAPush(library) {
-  const user = new User();
-  const client = await LIBRARIES[library](user);
-  const key = newKey();
-  await client.put(key, NEW);
-  await syncUntilEqual(user, [client], (tasks) => tasks.length === 1);
-  client.api.link.beforeSending = async ({ method }) => {
-    if (method !== "POST") return;
-    client.api.link.beforeSending = async () => {};
+  const { user, client, key } = await start(library);
+  beforeItsPush(client, async () => {
     await user.batch([{ op: "put", key, data: { completed: true } }]);
     await client.put(key, { title: "c" });
-  };
+  });
   await client.put(key, { title: "b" });
   await syncUntilEqual(user, [client], ([task]) => task.title === "c" && task.completed);
   assert.deepEqual(refusals([client]), []);
@@ -86,14 +78,14 @@ export async function editDuringAPush(library) {
 
 // Each client's first token has expired already.
 export async function expiredToken(library) {
-  const { clients } = await twoClients(library);
+  const { clients } = await start(library, 2);
   for (const { api } of clients) assert(api.link.tokens > 1 && api.link.tokens < 5); // once for each that was under way
   await close(clients);
 }
 
 // Gives how often it was reported, and which title stays.
 export async function sameField(library) {
-  const { user, clients, key } = await twoClients(library);
+  const { user, clients, key } = await start(library, 2);
   for (const { api } of clients) api.link.down();
   await clients[0].put(key, { title: "first" });
   await clients[1].put(key, { title: "second", completed: true });
@@ -133,14 +125,11 @@ export async function foreignWriteBetweenPullAndPush(library) {
   for (const key of keys) await client.put(key, NEW);
   await client.sync();
   for (const key of keys) await client.put(key, { title: "mine" });
-  client.api.link.beforeSending = async ({ method }) => {
-    if (method !== "POST") return;
-    client.api.link.beforeSending = async () => {};
-    await user.batch([
-      { op: "put", key: keys[0], data: { title: "theirs", description: "theirs" } },
-      { op: "put", key: keys[1], data: { completed: true } },
-    ]);
-  };
+  const edits = [
+    { op: "put", key: keys[0], data: { title: "theirs", description: "theirs" } },
+    { op: "put", key: keys[1], data: { completed: true } },
+  ];
+  beforeItsPush(client, () => user.batch(edits));
   await client.sync();
   const titles = async () => Object.fromEntries((await user.list()).map(({ key, title }) => [key, title]));
   assert.deepEqual(await titles(), { [keys[0]]: "theirs", [keys[1]]: "mine", [keys[2]]: "mine" });
@@ -151,4 +140,5 @@ export async function foreignWriteBetweenPullAndPush(library) {
   assert.deepEqual(find(keys[1]), { ...NEW, key: keys[1], title: "mine", completed: true });
   assert.equal(client.conflicts.length, 1);
   assert.deepEqual(refusals([client]), []);
+  await client.close();
 }

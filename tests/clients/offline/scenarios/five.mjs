@@ -1,8 +1,8 @@
 // All five libraries on one account, beside a client of version 1.0.
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
-import { LIBRARIES } from "./clients.mjs";
-import { NEW, newKey, User, waitUntil } from "./world.mjs";
+import { close, LIBRARIES } from "./clients.mjs";
+import { haveTheSame, NEW, newKey, User, waitUntil } from "./world.mjs";
 
 export async function allOnOneAccount() {
   const user = new User();
@@ -16,15 +16,8 @@ export async function allOnOneAccount() {
   }
   const old = createClient({ baseUrl: new URL(user.tasks).origin, headers: { Authorization: `Bearer ${user.token}` } });
   const path = { user_id: user.id };
-  const areAllEqual = async (count) => {
-    const tasks = await user.list();
-    if (tasks.length !== count) return false;
-    for (const client of Object.values(clients)) {
-      if (JSON.stringify(await client.list()) !== JSON.stringify(tasks)) return false;
-    }
-    return true;
-  };
-  await waitUntil(() => areAllEqual(15));
+  const allHave = async (count) => (await user.list()).length === count && haveTheSame(user, ...Object.values(clients));
+  await waitUntil(() => allHave(15));
 
   const { data: tasks } = await old.GET("/api/{user_id}/tasks", { params: { path } });
   const idOf = (key) => tasks.find((task) => task.key === key).id;
@@ -39,10 +32,10 @@ export async function allOnOneAccount() {
   for (const [index, name] of names.entries()) {
     await clients[name].put(keys[names[(index + 1) % names.length]][0], { description: `by ${name}` });
   }
-  await waitUntil(() => areAllEqual(10));
+  await waitUntil(() => allHave(10));
   const result = await user.list();
   const mixed = result.filter((task) => task.completed && task.description?.startsWith("by "));
   assert.equal(mixed.length, 5);
   assert.deepEqual(Object.values(clients).flatMap(({ api }) => api.refusals), []);
-  for (const client of Object.values(clients)) await client.close();
+  await close(Object.values(clients));
 }

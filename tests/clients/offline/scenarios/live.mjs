@@ -1,37 +1,62 @@
 // Changes arrive by themselves, and cost nothing while there are none.
 import assert from "node:assert/strict";
-import { LIBRARIES } from "./clients.mjs";
+import { close, LIBRARIES } from "./clients.mjs";
 import { NEW, newKey, pause, User, waitUntil } from "./world.mjs";
 
+const { ADDRESS } = process.env;
 const has = async (client, key, title) => (await client.list()).some((task) => task.key === key && task.title === title);
 
-async function liveClients(library, key) {
+async function liveClients(library, key, addresses = [ADDRESS, ADDRESS]) {
   const user = new User();
-  const clients = [await LIBRARIES[library](user), await LIBRARIES[library](user)];
+  const clients = [];
+  for (const address of addresses) clients.push(await LIBRARIES[library](user, { address }));
   for (const client of clients) client.watch();
   await clients[0].put(key, NEW);
   await waitUntil(() => has(clients[1], key, "a"));
   return clients;
 }
 
-// Gives the seconds that the slowest edit took, and how many requests a client sent in 30 idle seconds.
-export async function editsAndIdleness(library) {
+// Gives for each edit the seconds from its answer until a client at the other address shows it. The server asks its
+// database once a second; the edits come at any time of that.
+export async function edits(library, addresses) {
   const key = newKey();
-  const clients = await liveClients(library, key);
+  const [writer, reader] = await liveClients(library, key, addresses);
   const seconds = [];
   for (let number = 0; number < 20; number += 1) {
-    await pause(Math.random() / 5);
-    const start = performance.now();
-    await clients[number % 2].put(key, { title: `edit ${number}` });
-    await waitUntil(() => has(clients[1 - (number % 2)], key, `edit ${number}`));
-    seconds.push((performance.now() - start) / 1000);
+    await pause(Math.random());
+    const title = `edit ${number}`;
+    let written;
+    writer.api.link.afterAnswer = (_, { body }) => body?.includes(title) && (written ??= performance.now());
+    await writer.put(key, { title });
+    await waitUntil(async () => written && (await has(reader, key, title)));
+    seconds.push((performance.now() - written) / 1000);
   }
+  await close([writer, reader]);
+  return seconds;
+}
+
+// Gives how many requests a client sent in 30 idle seconds.
+export async function idleness(library) {
+  const clients = await liveClients(library, newKey());
   await pause(2);
   const before = clients.map(({ api }) => api.link.requests);
   await pause(30);
   const requests = clients.map(({ api }, index) => api.link.requests - before[index]);
-  for (const client of clients) await client.close();
-  return { seconds: Math.max(...seconds), requests: Math.max(...requests) };
+  await close(clients);
+  return Math.max(...requests);
+}
+
+// Nothing fails but the first request with the edit, and nothing else is edited.
+export async function failedPush(library) {
+  const key = newKey();
+  const [writer, reader] = await liveClients(library, key);
+  await pause(1.5); // until nothing is under way
+  let pushes = 0;
+  writer.api.link.shouldFail = ({ method }) => method === "POST" && (pushes += 1) === 1;
+  await writer.put(key, { title: "b" });
+  await waitUntil(() => has(reader, key, "b"));
+  assert(pushes > 1);
+  await close([writer, reader]);
 }
 
 const key = newKey();
@@ -41,9 +66,14 @@ export async function beforeARestart(library) {
   kept[library] = await liveClients(library, key);
 }
 
+export async function duringARestart(library) {
+  await kept[library][0].put(key, { title: "during" });
+}
+
 export async function afterARestart(library) {
   const [one, other] = kept[library];
-  await one.put(key, { title: "after" });
-  await waitUntil(() => has(other, key, "after"));
-  for (const client of [one, other]) await client.close();
+  await waitUntil(() => has(other, key, "during"));
+  await other.put(key, { title: "after" });
+  await waitUntil(() => has(one, key, "after"));
+  await close([one, other]);
 }

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { LIBRARIES } from "./clients.mjs";
 import { NEW, newKey, pause, User, view, waitUntil } from "./world.mjs";
 
-
 export async function restartedWithUnsentEdits(library) {
   const user = new User();
   const storage = new Map();

@@ -1,7 +1,7 @@
 // Clients edit the same tasks at random, over links that fail before a request is sent and after it was answered.
 import assert from "node:assert/strict";
-import { LIBRARIES } from "./clients.mjs";
-import { NEW, newKey, pause, randomOf, User, view, waitUntil } from "./world.mjs";
+import { close, LIBRARIES } from "./clients.mjs";
+import { haveTheSame, NEW, newKey, pause, randomOf, User, view, waitUntil } from "./world.mjs";
 
 function failAtRandom({ link }, random) {
   link.shouldFail = () => random() < 0.15;
@@ -58,8 +58,7 @@ export async function edit(library, seed, operations, count) {
 
   await waitUntil(async () => {
     for (const client of clients) await client.sync();
-    const lists = await Promise.all([user, ...clients].map((client) => client.list()));
-    return new Set(lists.map((list) => JSON.stringify(list))).size === 1;
+    return haveTheSame(user, ...clients);
   });
   const list = await user.list();
   assert.equal(new Set(list.map(({ key }) => key)).size, list.length);
@@ -70,6 +69,6 @@ export async function edit(library, seed, operations, count) {
   }
   failures.push(...clients.flatMap(({ errors }) => errors ?? []));
   for (const { message } of failures) assert.match(message, /the link failed|the answer was lost|aborted/);
-  for (const client of clients) await client.close();
+  await close(clients);
   return failures.length;
 }

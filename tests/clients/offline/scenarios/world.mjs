@@ -61,7 +61,7 @@ export class Link {
     await this.beforeSending(options);
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     const response = await fetchAlone(url, { ...options, signal });
-    this.afterAnswer(response);
+    this.afterAnswer(response, options);
     if (!this.shouldLose(options)) return response;
     await response.arrayBuffer();
     throw new TypeError("the answer was lost");
@@ -79,18 +79,19 @@ globalThis.fetch = (url, options) => {
 export class User {
   constructor() {
     this.id = newKey();
-    this.tasks = `${ADDRESS}/api/${this.id}/tasks`;
+    this.path = `/api/${this.id}/tasks`;
+    this.tasks = `${ADDRESS}${this.path}`;
     this.token = signToken(this.id);
   }
 
-  api({ isOffline = false, ...options } = {}) {
+  api({ isOffline = false, address = ADDRESS, ...options } = {}) {
     const [link, refusals] = [new Link(), []];
     link.isUp = !isOffline;
     const tokens = [-60, 3600].map((seconds) => signToken(this.id, seconds)); // the first one has expired
     for (const token of tokens) links.set(`Bearer ${token}`, link);
     const getToken = async () => tokens[Math.min(link.tokens++, 1)];
     const onRefused = (result, operation) => refusals.push({ ...result, operation });
-    return Object.assign(todoApi(this.tasks, getToken, { onRefused, ...options }), { link, refusals });
+    return Object.assign(todoApi(`${address}${this.path}`, getToken, { onRefused, ...options }), { link, refusals });
   }
 
   async request(method, path = "", body = undefined) {
@@ -115,6 +116,12 @@ export const view = (tasks) =>
   tasks
     .map((task) => ({ key: task.key, ...Object.fromEntries(FIELDS.map((name) => [name, task[name] ?? null])) }))
     .sort((one, other) => (one.key < other.key ? -1 : 1));
+
+// Whether clients have the same tasks; with the user among them, those that the server has.
+export async function haveTheSame(...clients) {
+  const lists = await Promise.all(clients.map((client) => client.list()));
+  return new Set(lists.map((list) => JSON.stringify(list))).size === 1;
+}
 
 export { newKey };
 export const NEW = { title: "a", description: null, completed: false, due: null, priority: 0, tags: [] };
