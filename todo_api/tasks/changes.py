@@ -3,6 +3,7 @@
 import random
 import time
 from contextlib import suppress
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -60,11 +61,11 @@ def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
     names = [column.name for column in COLUMNS if column.name != "revision"]
     of_task = [Task.__table__.c[name] for name in names]
     nulls = {name: cast(null(), column.type).label(name) for name, column in zip(names, of_task, strict=True)}
-    of_tombstone = {**nulls, "id": Tombstone.id, "key": Tombstone.key, "deleted_at": Tombstone.deleted_at}
     not_deleted = cast(null(), UTCDateTime).label("deleted_at")
-    parts = [_part(*of_task, not_deleted, owner=Task.user_id, revision=TASK_REVISION)]
+    parts = [_part(not_deleted, *of_task, owner=Task.user_id, revision=TASK_REVISION)]
     if with_tombstones:
-        parts.append(_part(*of_tombstone.values(), owner=Tombstone.user_id, revision=Tombstone.revision))
+        of_tombstone = {"deleted_at": Tombstone.deleted_at, **nulls, "id": Tombstone.id, "key": Tombstone.key}.values()
+        parts.append(_part(*of_tombstone, owner=Tombstone.user_id, revision=Tombstone.revision))
     page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
     return (
         select(Counter.revision.label("counter"), Counter.horizon, *page.c)
@@ -87,7 +88,7 @@ def read_changes(user_id: str, query: Query) -> Page:
         return Page([], False, max(query.start, 1), 0)
     counter, horizon = rows[0][:2]
     _check(query, horizon)
-    changes = [_change(user_id, row[2:]) for row in rows if row[2] is not None]
+    changes = [_change(user_id, row[2], row[3:]) for row in rows if row[3] is not None]
     has_more = len(changes) > query.limit
     changes = changes[: query.limit]
     return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, query.start, 1), counter)
@@ -111,8 +112,8 @@ def _check(query: Query, horizon: int) -> None:
         raise Forgotten
 
 
-def _change(user_id: str, row: Row) -> dict[str, Any]:
-    *task, deleted_at, revision = row
+def _change(user_id: str, deleted_at: datetime | None, row: Row) -> dict[str, Any]:
+    """A change of a row with a task's columns, of which a tombstone has three."""
     if deleted_at is None:
-        return task_dict(user_id, (*task, revision))
-    return tombstone_dict((task[0], task[1], revision, deleted_at))
+        return task_dict(user_id, row)
+    return tombstone_dict((row[0], row[1], row[-1], deleted_at))
