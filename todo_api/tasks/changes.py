@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, cast, null, select, true, union_all
+from sqlalchemy import Select, bindparam, cast, null, select, union_all
 
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.engine import run
@@ -67,13 +67,9 @@ def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
         of_tombstone = {"deleted_at": Tombstone.deleted_at, **nulls, "id": Tombstone.id, "key": Tombstone.key}.values()
         parts.append(_part(*of_tombstone, owner=Tombstone.user_id, revision=Tombstone.revision))
     page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
-    return (
-        select(Counter.revision.label("counter"), Counter.horizon, *page.c)
-        .select_from(Counter)
-        .outerjoin(page, true())
-        .where(Counter.user_id == bindparam("owner"))
-        .order_by(page.c.revision)
-    )
+    # Not joined, which PostgreSQL would sort.
+    counter = [_head.with_only_columns(column).scalar_subquery() for column in (Counter.revision, Counter.horizon)]
+    return select(*counter, *page.c).order_by(page.c.revision)
 
 
 def read_changes(user_id: str, query: Query) -> Page:
@@ -84,11 +80,13 @@ def read_changes(user_id: str, query: Query) -> Page:
         return Page([], False, max(counter, query.start, 1), counter)
     # A client that knows nothing needs no tombstones on its first page; on later ones it may know a deleted task.
     rows = run(_page(query.start > 0), owner=user_id, start=query.start, count=query.limit + 1)
-    if not rows:  # the counter is gone: the database was emptied meanwhile
-        return Page([], False, max(query.start, 1), 0)
+    if not rows:  # what there was has been purged, maybe only now
+        [(_, horizon)] = run(_head, owner=user_id) or [(0, 0)]
+        _check(query, horizon)
+        return Page([], False, max(counter, query.start, 1), counter)
     counter, horizon = rows[0][:2]
     _check(query, horizon)
-    changes = [_change(user_id, row[2], row[3:]) for row in rows if row[3] is not None]
+    changes = [_change(user_id, row[2], row[3:]) for row in rows]
     has_more = len(changes) > query.limit
     changes = changes[: query.limit]
     return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, query.start, 1), counter)
