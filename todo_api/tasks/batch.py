@@ -4,13 +4,13 @@ Everything is decided here, on rows read while the user's counter is locked, and
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, literal_column, select, update
 
 from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.database import Run
@@ -28,15 +28,20 @@ Values = dict[str, Any]
 
 NEW_NAMES = tuple(name for name in NAMES if name != "id")
 TOMBSTONE_NAMES = ("id", "key", "revision", "deleted_at")
+_task_row, _tombstone_row = itemgetter(*NAMES), itemgetter(*TOMBSTONE_NAMES)
 _owner: Any = bindparam("owner")
 _lock = select(Counter.revision).where(Counter.user_id == _owner).with_for_update()
-_tasks = select(*COLUMNS).where(Task.user_id == _owner, or_(any_of(Task.id, "ids"), any_of(Task.key, "keys")))
-_tombstones = (
-    select(*(Tombstone.__table__.c[name] for name in TOMBSTONE_NAMES))
-    .where(Tombstone.user_id == _owner, or_(any_of(Tombstone.id, "ids"), any_of(Tombstone.key, "keys")))
-    .order_by(Tombstone.revision)
+# The owner of tasks that are found by their ids. Not as indexes have it: without statistics of users PostgreSQL takes
+# one of theirs instead, and reads all of the user's tasks. So it does where ids and keys are alternatives.
+_is_owners = Task.user_id.concat(literal_column("''")) == _owner
+_task = select(*COLUMNS)
+_TASKS = (
+    _task.where(any_of(Task.id, "wanted"), _is_owners),
+    _task.where(Task.user_id == _owner, any_of(Task.key, "wanted")),
 )
-_delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
+_tombstone = select(*(Tombstone.__table__.c[name] for name in TOMBSTONE_NAMES)).where(Tombstone.user_id == _owner)
+_TOMBSTONES = (_tombstone.where(any_of(Tombstone.id, "wanted")), _tombstone.where(any_of(Tombstone.key, "wanted")))
+_delete = delete(Task).where(any_of(Task.id, "ids"), _is_owners)
 _save_revision = (
     update(Counter)
     .where(Counter.user_id == _owner, Counter.revision < bindparam("last"))
@@ -55,7 +60,7 @@ def _insert(table: type[Task] | type[Tombstone], names: tuple[str, ...], dialect
 def _update(dialect: str) -> Executable:
     rows = rows_in("rows", COLUMNS, dialect)
     values = {name: rows.c[name] for name in NEW_NAMES}
-    return update(Task).where(Task.user_id == _owner, Task.id == rows.c.id).values(values)
+    return update(Task).where(Task.id == rows.c.id, _is_owners).values(values)
 
 
 def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
@@ -89,8 +94,8 @@ def _snapshot(entry: _Entry) -> Callable[[str], Values]:
 
     def render(user_id: str) -> Values:
         if tombstone:
-            return tombstone_dict(tuple({**tombstone, "id": entry.id}[name] for name in TOMBSTONE_NAMES))
-        return task_dict(user_id, tuple({**values, "id": entry.id}[name] for name in NAMES))
+            return tombstone_dict(_tombstone_row({**tombstone, "id": entry.id}))
+        return task_dict(user_id, _task_row({**values, "id": entry.id}))
 
     return render
 
@@ -110,12 +115,21 @@ class _Batch:
         self._entries: list[_Entry] = []
         ids = [operation.task_id for operation in operations if store.may_exist(operation.task_id)]
         keys = [operation.key for operation in operations if operation.key and operation.task_id is None]
-        for row in run(_tombstones, owner=user_id, ids=ids, keys=keys):
+        for row in sorted(self._read(_TOMBSTONES, ids, keys), key=itemgetter(TOMBSTONE_NAMES.index("revision"))):
             self._know(_Entry(row[0], {}, dict(zip(TOMBSTONE_NAMES, row, strict=True))))
-        for row in run(_tasks, owner=user_id, ids=ids, keys=keys):
+        for row in self._read(_TASKS, ids, keys):
             values = dict(zip(NAMES, row, strict=True))
             values |= {"revision": values["revision"] or values["id"], "tags": values["tags"] or []}
             self._know(_Entry(values["id"], values))
+
+    def _read(self, clauses: tuple[Executable, Executable], *wanted: Sequence[Any]) -> Iterable[Row]:
+        """Rows by ids and by keys, each row once."""
+        found = [
+            self._run(clause, owner=self._user_id, wanted=some)
+            for clause, some in zip(clauses, wanted, strict=True)
+            if some
+        ]
+        return {row[0]: row for rows in found for row in rows}.values()
 
     def _know(self, entry: _Entry) -> None:
         self._entries.append(entry)
@@ -178,28 +192,23 @@ class _Batch:
         deleted = [entry for entry in self._entries if entry.values and entry.tombstone]
         changed = [entry for entry in self._entries if entry.changed and entry.id and not entry.tombstone]
         insert_tasks = _insert(Task, NEW_NAMES, self._dialect)
-        for task_id, revision in self._write_rows(insert_tasks, NEW_NAMES, [entry.values for entry in new.values()]):
+        for task_id, revision in self._write_rows(insert_tasks, [_stored(entry) for entry in new.values()]):
             new[revision].id = task_id
-        self._write_rows(_update(self._dialect), NAMES, [entry.values for entry in changed])
+        self._write_rows(_update(self._dialect), [_stored(entry) for entry in changed])
         tombstones = [{**(entry.tombstone or {}), "id": entry.id} for entry in deleted]
-        self._write_rows(_insert(Tombstone, TOMBSTONE_NAMES, self._dialect), TOMBSTONE_NAMES, tombstones)
+        self._write_rows(_insert(Tombstone, TOMBSTONE_NAMES, self._dialect), tombstones)
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[entry.id for entry in deleted])
         if new or changed or deleted:
             self._run(_save_revision, owner=self._user_id, last=self._revision)
         return bool(new or changed or deleted)
 
-    def _write_rows(self, clause: Executable, names: Sequence[str], rows: Sequence[Values]) -> list[Row]:
-        if not rows:
-            return []
-        stored = [{name: _as_stored(row[name]) for name in names} for row in rows]
-        return self._run(clause, owner=self._user_id, rows=as_parameter(stored, self._dialect))
+    def _write_rows(self, clause: Executable, rows: Sequence[Values]) -> list[Row]:
+        return self._run(clause, owner=self._user_id, rows=as_parameter(rows, self._dialect)) if rows else []
 
 
-def _as_stored(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC)
-    return None if value == [] else value
+def _stored(entry: _Entry) -> Values:
+    return {**entry.values, "tags": entry.values["tags"] or None}
 
 
 def _result(status: int, entry: _Entry | None, **more: Any) -> Values:

@@ -1,7 +1,7 @@
 """Parameters that hold many values, on both databases: a list to compare a column with, and rows to write."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -73,12 +73,12 @@ def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str)
 
 
 def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
-    """Rows as a parameter of `rows_in`; times are aware."""
-    option = 0 if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
+    """Rows as a parameter of `rows_in`, which takes what it needs of each; times are in UTC, without a zone."""
+    option = orjson.OPT_NAIVE_UTC if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
     return orjson.dumps(rows, default=_microseconds, option=option).decode()
 
 
 def _microseconds(value: object) -> int:
     if not isinstance(value, datetime):
         raise TypeError
-    return (value - EPOCH) // MICROSECOND
+    return (value.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
