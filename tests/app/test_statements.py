@@ -175,25 +175,20 @@ def test_one_task_is_found_by_its_key_whatever_is_known_of_its_user(recorded: Re
         assert recorded.execute("SELECT attname FROM pg_stats WHERE attname = 'user_id'") == []
 
 
-def test_a_batch_finds_its_tasks_by_their_ids_and_keys_whatever_is_known_of_their_user(recorded: Recorded) -> None:
+def test_a_batch_finds_its_tasks_by_their_keys_whatever_is_known_of_their_user(recorded: Recorded) -> None:
     fill(recorded)
     recorded.execute("UPDATE tasks SET user_id = 'alice', key = 'key-' || id WHERE id % 2 = 0")
     recorded.execute("DELETE FROM tasks WHERE user_id = 'alice' AND id % 4 = 0", "ANALYZE task_tombstones")
-    keys = [str(number) for number in range(10_000, 10_060)] + [f"key-{number}" for number in range(200, 220)]
-    operations = [{"op": "put", "key": key, "data": {"title": "y"}} for key in keys]
-    operations += [{"op": "delete", "key": str(number)} for number in range(12_000, 12_020)]
+    operations = [{"op": "put", "key": f"key-{number}", "data": {"title": "y"}} for number in range(200, 300)]
     recorded.statements.clear()
     results = recorded.client.post(f"{TASKS}/batch", json={"operations": operations}).json["results"]
-    assert {result["status"] for result in results} == {200, 201, 204, 404, 410}
-    tables = r"FROM (tasks|task_tombstones)\b|UPDATE tasks SET"
-    statements = [number for number, sql in enumerate(recorded.statements) if re.search(tables, sql)]
-    assert len(statements) >= 6
+    assert {result["status"] for result in results} == {200, 201, 410}
+    reads = r"SELECT .*FROM (tasks|task_tombstones)\b"
+    statements = [number for number, sql in enumerate(recorded.statements) if re.search(reads, sql, re.DOTALL)]
+    assert len(statements) == 2
     for number in statements:
-        plan = recorded.plan(number)
-        used = re.findall(r"\b(?:ix_|sqlite_autoindex_)\w+|\w+_pkey|INTEGER PRIMARY KEY", plan)
-        assert used, plan
-        assert not [name for name in used if not re.search("_pkey|PRIMARY KEY|_key|autoindex", name)], plan
-        assert not re.search(r"Seq Scan on task|SCAN task|Filter: .*= ANY", plan), plan
+        assert re.search(r"(using|USING INDEX) ix_task(s|_tombstones)_key\b", plan := recorded.plan(number)), plan
+        assert not re.search(r"Filter: .*= ANY", plan), plan
 
 
 OPERATIONS: list[tuple[str, str, Any, int]] = [

@@ -10,7 +10,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
 from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.database import Run
@@ -31,17 +31,12 @@ TOMBSTONE_NAMES = ("id", "key", "revision", "deleted_at")
 _task_row, _tombstone_row = itemgetter(*NAMES), itemgetter(*TOMBSTONE_NAMES)
 _owner: Any = bindparam("owner")
 _lock = select(Counter.revision).where(Counter.user_id == _owner).with_for_update()
-# The owner of tasks that are found by their ids. Not as indexes have it: without statistics of users PostgreSQL takes
-# one of theirs instead, and reads all of the user's tasks. So it does where ids and keys are alternatives.
-_is_owners = Task.user_id.concat(literal_column("''")) == _owner
-_task = select(*COLUMNS)
-_TASKS = (
-    _task.where(any_of(Task.id, "wanted"), _is_owners),
-    _task.where(Task.user_id == _owner, any_of(Task.key, "wanted")),
-)
+# By ids, and by keys: with both in one condition PostgreSQL would read all of the user's.
+_task = select(*COLUMNS).where(Task.user_id == _owner)
+_TASKS = (_task.where(any_of(Task.id, "wanted")), _task.where(any_of(Task.key, "wanted")))
 _tombstone = select(*(Tombstone.__table__.c[name] for name in TOMBSTONE_NAMES)).where(Tombstone.user_id == _owner)
 _TOMBSTONES = (_tombstone.where(any_of(Tombstone.id, "wanted")), _tombstone.where(any_of(Tombstone.key, "wanted")))
-_delete = delete(Task).where(any_of(Task.id, "ids"), _is_owners)
+_delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
 _save_revision = (
     update(Counter)
     .where(Counter.user_id == _owner, Counter.revision < bindparam("last"))
@@ -60,7 +55,7 @@ def _insert(table: type[Task] | type[Tombstone], names: tuple[str, ...], dialect
 def _update(dialect: str) -> Executable:
     rows = rows_in("rows", COLUMNS, dialect)
     values = {name: rows.c[name] for name in NEW_NAMES}
-    return update(Task).where(Task.id == rows.c.id, _is_owners).values(values)
+    return update(Task).where(Task.user_id == _owner, Task.id == rows.c.id).values(values)
 
 
 def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
