@@ -16,4 +16,4 @@ def run(folder: Path, url: URL, seeds: int, workers: int) -> None:
             failures = clients.run("random.edit", seed, 200, 2)
             seconds = time.monotonic() - start
             failed = ", ".join(f"{library} {failures[library]}" for library in LIBRARIES)
-            print(f"seed {seed}: equal after {seconds:.1f} s; requests that failed: {failed}", flush=True)
+            print(f"seed {seed}: equal after {seconds:.1f} s; failures that each reported: {failed}", flush=True)
