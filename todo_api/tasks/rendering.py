@@ -9,6 +9,9 @@ import orjson
 from todo_api.platform.db.statements import Row
 from todo_api.platform.web.errors import JSON_OPTIONS
 
+# One list for all tasks without tags, which is only read.
+_NO_TAGS: list[str] = []
+
 
 def render(value: object) -> bytes:
     return orjson.dumps(value, option=JSON_OPTIONS)
@@ -36,7 +39,7 @@ def task_dict(user_id: str, row: Row) -> dict[str, Any]:
         "completed": completed,
         "due": due,
         "priority": priority,
-        "tags": tags or [],
+        "tags": tags or _NO_TAGS,
         "completed_at": done_at if done_at is None or done_at.microsecond else _whole_second(done_at),
         "created_at": created_at if created_at.microsecond else _whole_second(created_at),
         "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),
