@@ -5,30 +5,30 @@ import { edited, pick } from "./todo-api.js";
 export function replicateTasks(collection, api, options) {
   const properties = Object.keys(collection.schema.jsonSchema.properties);
   const toDocument = (task) => ({ ...pick(task, properties), _deleted: Boolean(task.deleted) });
-  const sent = new Set(); // keys of rows that wait for an answer: RxDB would take what they did for someone else's edit
+  const sent = new Map(); // rows that wait for an answer, and what is pulled of them meanwhile: maybe their own effect
   const answered = new Map(); // rows that were answered with another task than they would make
-
   async function pull(checkpoint) {
     const keys = async () => (await collection.find().exec()).map(({ key }) => key);
     const { changes, next } = await api.pull(checkpoint?.since, keys);
+    for (const change of changes) if (sent.has(change.key)) sent.set(change.key, change);
     return { documents: changes.filter(({ key }) => !sent.has(key)).map(toDocument), checkpoint: { since: next } };
   }
-
   // Where a document was edited during a push, RxDB drops the answer and repeats the edit of before, on its old base.
   function toEdit({ newDocumentState: { key, _deleted, ...data }, assumedMasterState: base }) {
     const last = answered.get(key);
     const isRepeated = last && Boolean(last.base) === Boolean(base) && !edited(last.base ?? {}, base).length;
     return { key, data: _deleted ? null : data, base: isRepeated ? last.data : base };
   }
-
   async function push(rows) {
-    for (const { newDocumentState } of rows) sent.add(newDocumentState.key);
+    for (const { newDocumentState: { key } } of rows) sent.set(key, sent.get(key));
     const tasks = await api.push(rows.map(toEdit));
     return rows.flatMap(({ newDocumentState: { key, _deleted, ...data }, assumedMasterState: base }, index) => {
+      const answers = [tasks[index], sent.get(key)]; // a pull may overtake an answer: the newest counts
+      const task = answers.reduce((one, other) => (other?.revision > (one.revision ?? 0) ? other : one));
       sent.delete(key);
-      if (_deleted ? tasks[index].deleted : !tasks[index].deleted && !edited(data, tasks[index]).length) return [];
-      if (!base || edited(base, tasks[index]).length) answered.set(key, { base, data });
-      return [toDocument(tasks[index])]; // as a conflict, which RxDB settles by taking it over
+      if (_deleted ? task.deleted : !task.deleted && !edited(data, task).length) return [];
+      if (!base || edited(base, task).length) answered.set(key, { base, data });
+      return [toDocument(task)]; // as a conflict, which RxDB settles by taking it over
     });
   }
 
