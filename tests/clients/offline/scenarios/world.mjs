@@ -17,7 +17,7 @@ export function signToken(user, seconds = 3600) {
 
 export const pause = (seconds) => sleep(seconds * 1000);
 
-export async function waitUntil(condition, seconds = 60) {
+export async function waitUntil(condition, seconds = 10) {
   for (const deadline = Date.now() + seconds * 1000; ; await pause(0.01)) {
     if (await condition()) return;
     assert(Date.now() < deadline, `not within ${seconds} s: ${condition}`);
