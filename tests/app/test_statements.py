@@ -31,6 +31,8 @@ class Recorded:
         self.on_sqlite = url.drivername == "sqlite"
         self.app: Flask = make_app(url)
         self.client = client_for(self.app, "alice")
+        with self.app.app_context():
+            self._connection = db.engine.connect()  # for what is not recorded
         self.statements: list[str] = []
         statements = self.statements
         driver: Any = sqlite3 if self.on_sqlite else psycopg2
@@ -54,9 +56,12 @@ class Recorded:
 
     def execute(self, *statements: str) -> list[str]:
         """The last one's rows as text."""
-        with self.app.app_context(), db.engine.begin() as connection:
-            results = [connection.execute(text(statement.replace(":", "\\:"))) for statement in statements]
+        with self._connection.begin():
+            results = [self._connection.execute(text(sql.replace(":", "\\:"))) for sql in statements]
             return [" ".join(map(str, row)) for row in results[-1]] if results[-1].returns_rows else []
+
+    def close(self) -> None:
+        self._connection.close()
 
     def plan(self, number: int = -1) -> str:
         """How the database goes about the last statement it was given, or another."""
@@ -72,8 +77,7 @@ def recorded(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rec
     yield recorded
     if not recorded.on_sqlite:  # where many rows take long to delete one by one
         recorded.execute("TRUNCATE tasks, task_tombstones")
-    with recorded.app.app_context():
-        db.engine.dispose()
+    recorded.close()
 
 
 def fill(recorded: Recorded, completed: str = "n % 20 = 0", **more: str) -> None:
@@ -344,8 +348,7 @@ def test_the_readmes_partitions_serve_the_same_operations(postgres: Postgres, mo
         recorded.execute("TRUNCATE tasks RESTART IDENTITY")
         assert_found_by_the_key(recorded)
         assert recorded.client.get("/health/db").status_code == 200
-        with recorded.app.app_context():
-            db.engine.dispose()
+        recorded.close()
         with app.app_context():
             flask_migrate.check()
             db.engine.dispose()

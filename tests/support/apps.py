@@ -7,11 +7,11 @@ from typing import Any
 import flask_migrate
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, TableClause, delete, func, make_url, select
 
 from tests.support.tokens import SECRET, token
 from todo_api.app import create_app
-from todo_api.platform.db.engine import db
+from todo_api.platform.db.engine import database, db
 from todo_api.service import commands
 from todo_api.settings import Settings
 from todo_api.tasks import commands as sync_commands
@@ -51,13 +51,12 @@ def disposed(app: Flask) -> Iterator[Flask]:
 
 def empty(app: Flask) -> None:
     """Delete all that is stored; the next id is 1 again."""
-    with app.app_context(), db.engine.begin() as connection:
-        # Tasks before tombstones, which a deleted task leaves. To truncate the tables would make new files each time.
-        for table in reversed(db.metadata.sorted_tables):
-            connection.execute(table.delete())
-        on_sqlite = connection.dialect.name == "sqlite"
-        ids = "DELETE FROM sqlite_sequence" if on_sqlite else "SELECT setval('tasks_id_seq', 1, false)"
-        connection.execute(text(ids))
+    # Row by row: TRUNCATE makes new files for all tables and indexes.
+    with database(app).transaction() as run:
+        for table in reversed(db.metadata.sorted_tables):  # tasks before tombstones, which the former leave
+            run(delete(table))
+        on_sqlite = database(app).dialect_name == "sqlite"
+        run(delete(TableClause("sqlite_sequence")) if on_sqlite else select(func.setval("tasks_id_seq", 1, False)))
 
 
 def client_for(app: Flask, user_id: str) -> FlaskClient:
