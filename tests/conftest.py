@@ -21,9 +21,20 @@ from todo_api.tasks import store
 
 # More than there are processors, since many tests wait.
 WORKERS = 4
-# In this order, so that those that take long begin early and the quick ones fill up the end.
+# In this order, so that what takes long begins early and the quick files fill up the end.
 # In `alone` no test has another beside it: others would have to wait for those that take long.
-FOLDERS = ["programs", "server", "app", "alone"]
+ORDER = [
+    "programs/test_offline_clients.py",
+    "server/test_waiting.py",
+    "server/test_outages.py",
+    "server/test_stop.py",
+    "app/test_statements.py",
+    "app/test_sync_migration.py",
+    "programs",
+    "server",
+    "app",
+    "alone",
+]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -32,7 +43,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FOLDERS.index(item.path.parent.name))
+    def rank(item: pytest.Item) -> int:
+        folder, name = item.path.parts[-2:]
+        return ORDER.index(file if (file := f"{folder}/{name}") in ORDER else folder)
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(wrapper=True)
