@@ -25,12 +25,12 @@ def make_app(database_url: URL | str, **changes: Any) -> Flask:
     return create_app(settings(database_url, **changes))
 
 
-def migrated(app: Flask) -> Flask:
-    """The app, after the migrations have made its database's schema."""
+def migrated(app: Flask, revision: str = "head") -> Flask:
+    """The app, after the migrations have made its database's schema, or that of an older version."""
     commands.init_app(app)
     sync_commands.init_app(app)
     with app.app_context():
-        flask_migrate.upgrade()
+        flask_migrate.upgrade(revision=revision)
     return app
 
 
