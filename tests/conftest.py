@@ -1,7 +1,7 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user; servers and tools for all."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -50,13 +50,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test in `alone` beside no other: all hold one lock, the others together."""
+@contextmanager
+def beside_others(item: pytest.Item, *, alone: bool) -> Iterator[None]:
+    """Hold a lock of the run: alone, or together with others that do not want it alone."""
     with ExitStack() as stack:
         if is_xdist_worker(item.session):  # its folder for temporary files is in the run's
-            lock = Path(item.config.getoption("basetemp")).with_name("tests.lock")
-            stack.enter_context(hold(lock, alone=item.path.parent.name == "alone"))
+            stack.enter_context(hold(Path(item.config.getoption("basetemp")).with_name("tests.lock"), alone=alone))
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if item.path.parent.name == "alone":
+        return (yield)
+    with beside_others(item, alone=False):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What a test in `alone` measures, no other disturbs; its fixtures are made beside them."""
+    if item.path.parent.name != "alone":
+        return (yield)
+    with beside_others(item, alone=True):
         return (yield)
 
 
@@ -101,6 +117,12 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
         postgres: Postgres = request.getfixturevalue("postgres")
         with postgres.database() as url:
             yield url
+
+
+@pytest.fixture
+def url(empty_url: URL) -> URL:
+    """A database of the test's own with the schema, of each kind."""
+    return migrate(empty_url)
 
 
 @pytest.fixture
