@@ -13,12 +13,11 @@ from flask import Flask
 from sqlalchemy import URL, text
 
 from tests.support.apps import client_for, make_app, migrated
-from tests.support.checkout import ROOT
+from tests.support.checkout import partitioning
 from tests.support.databases import Postgres
+from tests.support.tasks import TASKS
 from todo_api.platform.db.engine import db
 
-README = ROOT / "migrations" / "README.md"
-TASKS = "/api/alice/tasks"
 LISTS = ["", "status=all", "status=pending", "status=completed"]
 # Many tasks are written in transactions of a thousand: in each, PostgreSQL walks through all versions of a counter.
 STEPS = [(first, first + 999) for first in range(1, 20_001, 1000)]
@@ -85,12 +84,12 @@ def fill(recorded: Recorded, completed: str = "n % 20 = 0", **more: str) -> None
     owner = "CASE n % 10 WHEN 0 THEN 'alice' ELSE 'user ' || n % 10 END"
     since = "timestamptz '2023-11-14 22:13:20Z' + interval '0.5 s' * (n / 20)"
     at = "1700000000000000 + 500000 * (n / 20)" if recorded.on_sqlite else since
-    values = [owner, repr("x"), completed, at, at, *more.values()]
+    columns = ", ".join(["user_id, title, completed, created_at, updated_at", *more])
+    values = ", ".join([owner, repr("x"), completed, at, at, *more.values()])
     for first, last in STEPS:
+        numbers = f"SELECT {first - 1} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last - 1}"
         recorded.execute(
-            f"INSERT INTO tasks ({', '.join(['user_id, title, completed, created_at, updated_at', *more])}) "
-            f"WITH RECURSIVE numbers(n) AS (SELECT {first - 1} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last - 1}) "
-            f"SELECT {', '.join(values)} FROM numbers"
+            f"INSERT INTO tasks ({columns}) WITH RECURSIVE numbers(n) AS ({numbers}) SELECT {values} FROM numbers"
         )
     recorded.execute("ANALYZE tasks")
 
@@ -315,14 +314,12 @@ ANALYZE_ALL = ("ANALYZE tasks", "ANALYZE task_tombstones", "ANALYZE task_counter
 
 
 def test_the_readmes_partitions_serve_the_same_operations(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = README.read_text()
-    block = readme[readme.index("## Partitioning") :].partition("```sql\n")[2].partition("```")[0]
     with postgres.database() as url:
         app = migrated(make_app(url))
         recorded = Recorded(url, monkeypatch)
         kept = [recorded.client.post(TASKS, json={"title": "before"}).json for _ in range(2)]
         recorded.client.delete(f"{TASKS}/2")
-        Postgres(url).execute(block)
+        Postgres(url).execute(partitioning())
 
         [parts] = recorded.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'tasks'::regclass")
         assert parts == "4"
