@@ -60,7 +60,6 @@ class Writer(threading.Thread):
     def run(self) -> None:
         number = 0
         while not self._ended.is_set() and self._connected():
-            number += 1
             title = uuid4().hex
             if number % 4:
                 status = self._exchange(title, "POST", {"title": title})
@@ -68,6 +67,7 @@ class Writer(threading.Thread):
                     self.report.acknowledged.add(title)
             else:
                 self._exchange(title, "GET")
+            number += 1
         self._client.connection.close()
 
     def _connected(self) -> bool:
