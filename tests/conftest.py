@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def beside_others(item: pytest.Item, *, alone: bool) -> Iterator[None]:
-    """Hold a lock of the run: alone, or together with others that do not want it alone."""
+def lock_of_run(item: pytest.Item, *, alone: bool) -> Iterator[None]:
+    """Hold it alone, or together with others that do not want it alone."""
     with ExitStack() as stack:
         if is_xdist_worker(item.session):  # its folder for temporary files is in the run's
             stack.enter_context(hold(Path(item.config.getoption("basetemp")).with_name("tests.lock"), alone=alone))
@@ -63,7 +63,7 @@ def beside_others(item: pytest.Item, *, alone: bool) -> Iterator[None]:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     if item.path.parent.name == "alone":
         return (yield)
-    with beside_others(item, alone=False):
+    with lock_of_run(item, alone=False):
         return (yield)
 
 
@@ -72,7 +72,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """What a test in `alone` measures, no other disturbs; its fixtures are made beside them."""
     if item.path.parent.name != "alone":
         return (yield)
-    with beside_others(item, alone=True):
+    with lock_of_run(item, alone=True):
         return (yield)
 
 
