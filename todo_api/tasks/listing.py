@@ -1,6 +1,6 @@
 """Lists: their filters, their orders, and positions in them, as numbers that a cursor can carry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import EPOCH, MICROSECOND
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
-from todo_api.tasks.store import COLUMNS, NAMES
+from todo_api.tasks.store import COLUMNS, NAMES, id_of
 
 MINUTES_A_DAY = 24 * 60
 NO_DUE_NUMBER = 10**18 - 1
@@ -36,8 +36,9 @@ class Order(NamedTuple):
     number: Callable[[Any], int]
     value: Callable[[int], Any]
 
-    def position_of(self, row: Row) -> Position:
-        return Position(self.number(row[NAMES.index(self.name)]), row[NAMES.index("id")])
+    def cursor(self, row: Row) -> str:
+        """The row's position, as text."""
+        return f"{self.number(row[NAMES.index(self.name)])}_{id_of(row)}"
 
 
 def _microseconds(at: datetime) -> int:
@@ -100,8 +101,9 @@ FILTERS = {
 
 
 @cache
-def _list(sort: str, completed: bool | None, filters: frozenset[str], has_position: bool) -> Select[*tuple[Any, ...]]:
-    order = ORDERS[sort]
+def _page(
+    order: Order, completed: bool | None, filters: frozenset[str], has_position: bool
+) -> Select[*tuple[Any, ...]]:
     statement = select(*COLUMNS).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
     if completed is not None and order.name == "created_at":
         # Not as a parameter: SQLite has to see that the partial index fits.
@@ -109,20 +111,21 @@ def _list(sort: str, completed: bool | None, filters: frozenset[str], has_positi
     elif completed is not None:
         # Written unlike the partial indexes' condition, since they are in another order.
         statement = statement.where(cast(Task.completed, Integer) == int(completed))
+    columns = (order.column, Task.id)
     if has_position:
-        here = tuple_(order.column, Task.id)
+        here = tuple_(*columns)
         position = tuple_(bindparam("position", type_=order.column.type), bindparam("id", type_=Task.id.type))
         statement = statement.where(here < position if order.descending else here > position)
-    columns = (order.column, Task.id)
     by = [column.desc() for column in columns] if order.descending else columns
     return statement.order_by(*by).limit(bindparam("count"))
 
 
-def list_rows(
-    user_id: str, completed: bool | None, filters: Mapping[str, Any], sort: str, after: Position | None, count: int
-) -> list[Row]:
-    """At most `count` of the user's tasks that match the filters, in the order `sort`, after a position."""
-    clause = _list(sort, completed, frozenset(filters), after is not None)
+def list_page(
+    user_id: str, completed: bool | None, order: Order, limit: int, after: Position | None = None, **filters: Any
+) -> tuple[list[Row], str | None]:
+    """A page of the user's tasks that match the filters, and the next page's cursor if there is one."""
     # A position past an end means that end.
-    at = {"position": ORDERS[sort].value(after.number), "id": min(after.id, MAX_ID)} if after else {}
-    return run(clause, owner=user_id, count=count, **filters, **at)
+    at = {"position": order.value(after.number), "id": min(after.id, MAX_ID)} if after else {}
+    clause = _page(order, completed, frozenset(filters), bool(at))
+    rows = run(clause, owner=user_id, count=limit + 1, **filters, **at)
+    return rows[:limit], order.cursor(rows[limit - 1]) if len(rows) > limit else None

@@ -15,8 +15,8 @@ from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
 from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
-from todo_api.tasks.list_schemas import ListQuery, cursor
-from todo_api.tasks.listing import FILTERS, ORDERS, list_rows
+from todo_api.tasks.list_schemas import ListQuery
+from todo_api.tasks.listing import list_page
 from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
 from todo_api.tasks.schemas import TaskCreate, TaskPath, TaskSchema, TaskUpdate
 
@@ -47,13 +47,10 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     `limit`, a `Link` header leads to the next page: follow it until an answer has none. Unknown parameters are ignored,
     and of one that is sent twice the last counts, but for `tag`: all of them count.
     """
-    filters = {name: query[name] for name in FILTERS if name in query}
-    sort, limit = query["sort"], query["limit"]
-    rows = list_rows(user_id, query.get("completed"), filters, sort, query.get("after"), limit + 1)
-    response = json_response(tasks_json(user_id, rows[:limit]))
-    if len(rows) > limit:
-        position = cursor(ORDERS[sort].position_of(rows[limit - 1]))
-        response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=position)
+    rows, cursor = list_page(user_id, **query)
+    response = json_response(tasks_json(user_id, rows))
+    if cursor:
+        response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=cursor)
     return response
 
 
