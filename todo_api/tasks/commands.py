@@ -7,7 +7,7 @@ from functools import cache
 import click
 from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy import Executable, bindparam, case, delete, exists, select, tuple_, update
+from sqlalchemy import Executable, bindparam, case, delete, exists, func, select, tuple_, update
 
 from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.availability import Unavailable
@@ -21,7 +21,7 @@ from todo_api.tasks.store import retry_once
 # Rows that one step takes: their users' writes wait meanwhile.
 STEP = 1000
 _tombstones = (
-    select(Tombstone.user_id, Tombstone.revision, Tombstone.id, Tombstone.deleted_at)
+    select(Tombstone.user_id, Tombstone.revision, Tombstone.deleted_at)
     .where(tuple_(Tombstone.user_id, Tombstone.revision) > tuple_(bindparam("user"), bindparam("revision")))
     .order_by(Tombstone.user_id, Tombstone.revision)
     .limit(STEP)
@@ -38,16 +38,13 @@ _false_tombstones = delete(Tombstone).where(
 
 
 @cache
-def _raise_horizons(dialect: str) -> Executable:
-    rows = rows_in("rows", [Counter.__table__.c.user_id, Counter.__table__.c.horizon], dialect)
-    is_higher = (Counter.user_id == rows.c.user_id, Counter.horizon < rows.c.horizon)
-    return update(Counter).where(*is_higher).values(horizon=rows.c.horizon)
-
-
-@cache
-def _delete(dialect: str) -> Executable:
-    rows = rows_in("rows", [Tombstone.__table__.c.user_id, Tombstone.__table__.c.id], dialect)
-    return delete(Tombstone).where(tuple_(Tombstone.user_id, Tombstone.id).in_(select(*rows.c)))
+def _purge(dialect: str) -> tuple[Executable, Executable]:
+    """Raises the users' horizons to the last of some tombstones, and deletes these."""
+    rows = rows_in("rows", [Tombstone.__table__.c.user_id, Tombstone.__table__.c.revision], dialect)
+    last = select(rows.c.user_id, func.max(rows.c.revision).label("revision")).group_by(rows.c.user_id).subquery()
+    is_higher = (Counter.user_id == last.c.user_id, Counter.horizon < last.c.revision)
+    are_given = tuple_(Tombstone.user_id, Tombstone.revision).in_(select(*rows.c))
+    return update(Counter).where(*is_higher).values(horizon=last.c.revision), delete(Tombstone).where(are_given)
 
 
 @click.command("purge")
@@ -66,19 +63,16 @@ def purge(days: int) -> None:
 
     def step(run: Run) -> list[Row]:
         rows = run(_tombstones, user=last[0], revision=last[1])
-        old = [row for row in rows if row[3] < before]
+        old = [{"user_id": user, "revision": revision} for user, revision, at in rows if at < before]
         if old:
-            horizons = {user: revision for user, revision, *_ in old}  # the last of each user's is the highest
-            run(_lock, users=list(horizons))
-            raised = [{"user_id": user, "horizon": revision} for user, revision in horizons.items()]
-            run(_raise_horizons(dialect), rows=as_parameter(raised, dialect))
-            ids = [{"user_id": user, "id": task_id} for user, _, task_id, _ in old]
-            run(_delete(dialect), rows=as_parameter(ids, dialect))
+            run(_lock, users={row["user_id"] for row in old})
+            for clause in _purge(dialect):
+                run(clause, rows=as_parameter(old, dialect))
         return rows
 
     while rows := _in_transaction(step):
         last = rows[-1][:2]
-        purged += sum(row[3] < before for row in rows)
+        purged += sum(at < before for *_, at in rows)
     click.echo(f"Purged {purged} tasks that were deleted more than {days} days ago.")
 
 
@@ -90,9 +84,10 @@ def sync_reset() -> None:
 
     def step(run: Run) -> list[Row]:
         rows = run(_users, user=last)
-        run(_lock, users=[user for (user,) in rows])
-        run(_reset, users=[user for (user,) in rows], now=int(store.now().timestamp() * 1000))
-        run(_false_tombstones, users=[user for (user,) in rows])
+        some = [user for (user,) in rows]
+        run(_lock, users=some)
+        run(_reset, users=some, now=int(store.now().timestamp() * 1000))
+        run(_false_tombstones, users=some)
         return rows
 
     while rows := _in_transaction(step):
