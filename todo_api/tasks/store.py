@@ -24,6 +24,7 @@ from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
 # The columns of every row, in this order. `user_id` is left out: the caller already knows it.
 COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+TOMBSTONE_COLUMNS = tuple(Tombstone.__table__.c[name] for name in ("id", "key", "revision", "deleted_at"))
 NAMES = [column.name for column in COLUMNS]
 _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 # In a task from before 1.1 the id stands for it.
@@ -37,7 +38,7 @@ _this_revision = (*_this, any_of(TASK_REVISION, "revisions"))
 _get = sa.select(*COLUMNS).where(*_this)
 _get_by_key = sa.select(*COLUMNS).where(_mine, Task.key == sa.bindparam("key"))
 _get_tombstone = (
-    sa.select(Tombstone.id, Tombstone.key, Tombstone.revision, Tombstone.deleted_at)
+    sa.select(*TOMBSTONE_COLUMNS)
     .where(Tombstone.user_id == sa.bindparam("owner"), Tombstone.key == sa.bindparam("key"))
     .order_by(Tombstone.revision.desc())
     .limit(1)
