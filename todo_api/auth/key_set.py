@@ -5,14 +5,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
 
 import jwt
 
-from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
+from todo_api.auth.claims import Verified, Verifier, refuse_invalid
 from todo_api.platform.fetch import fetch
 from todo_api.platform.waiting import run_in_thread
 from todo_api.platform.web.errors import unavailable
@@ -31,7 +31,7 @@ RETRY_SECONDS = 30.0  # after a failed refresh, while keys are kept
 KEEP_SECONDS = 24 * 3600.0
 
 
-class KeySet:
+class KeySet(Verifier):
     """Verifies with the published keys, each bound to its own algorithm.
 
     A fetch runs in its own thread, started by the first request after it is due: an idle process does nothing, and a
@@ -40,9 +40,9 @@ class KeySet:
 
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
         """`changed` is called after the keys have changed."""
+        super().__init__(settings, ALGORITHMS)
         assert settings.jwks_url
         self._url = settings.jwks_url
-        self._claims = Claims(settings, ALGORITHMS)
         self._changed = changed
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -51,16 +51,14 @@ class KeySet:
         # Monotonic times: when the last fetch began, when the keys expire, when the next fetch is due.
         self._began = self._kept_until = self._due = float("-inf")
         self._failing = False
-        self.fetches = {"ok": 0, "failed": 0}
 
     def verify(self, token: str) -> Verified:
-        """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
-        verified = self._claims.verify(token, self._key)
+        verified = super().verify(token)
         # The token is verified again once a fetch is due, since verifying is what starts fetches.
         fetch_at = time.time() + min(self._due, self._kept_until) - monotonic()
         return verified._replace(until=min(verified.until, fetch_at))
 
-    def _key(self, header: Header) -> jwt.PyJWK:
+    def key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         if "kid" not in header:
             refuse_invalid("no key id")
         key = self._kept().get(header["kid"])

@@ -5,12 +5,11 @@ import time
 
 from flask import Flask
 
-from todo_api.auth.claims import Verified
+from todo_api.auth.claims import Verified, Verifier
 from todo_api.auth.key_set import KeySet
 from todo_api.auth.shared_secret import SharedSecret
 from todo_api.settings import Settings
 
-Verifier = KeySet | SharedSecret
 CACHED_TOKENS = 4096
 CACHED_TOKEN_LENGTH = 4096
 
