@@ -7,7 +7,7 @@ trip: nothing that it depends on changes meanwhile, and writes cannot deadlock.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -31,10 +31,10 @@ _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 TASK_REVISION = sa.func.coalesce(Task.revision, Task.id)
 
 Result = TypeVar("Result")
+Revisions = Sequence[int] | None
 
 _mine = Task.user_id == sa.bindparam("owner")
 _this = (_mine, Task.id == sa.bindparam("task_id"))
-_this_revision = (*_this, any_of(TASK_REVISION, "revisions"))
 _get = sa.select(*COLUMNS).where(*_this)
 _get_by_key = sa.select(*COLUMNS).where(_mine, Task.key == sa.bindparam("key"))
 _get_tombstone = (
@@ -111,28 +111,24 @@ def _insert(names: frozenset[str]) -> sa.Insert:
     return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*COLUMNS)
 
 
-def _change(values: Mapping[str, Any], conditional: bool) -> sa.Update:
-    """Sets only the fields given, so that writers of different fields never overwrite each other."""
-    values = {"updated_at": _later, "revision": _next_revision(), **values}
+@cache
+def _update(names: frozenset[str] | None, conditional: bool) -> sa.Executable:
+    """Sets only the fields named, so that writers of different fields never overwrite each other; None: toggles."""
+    values: dict[str, Any] = {"completed": ~Task.completed} if names is None else {**_new(names)}
     if "completed" in values:
-        completed = values["completed"]
-        values["completed_at"] = sa.case((~completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
-    return sa.update(Task).where(*(_this_revision if conditional else _this)).values(values).returning(*COLUMNS)
-
-
-@cache
-def _update(names: frozenset[str], conditional: bool) -> sa.Update:
-    return _change(_new(names), conditional)
-
-
-@cache
-def _toggle(conditional: bool) -> sa.Update:
-    return _change({"completed": ~Task.completed}, conditional)
+        is_completed = values["completed"]
+        values["completed_at"] = sa.case((~is_completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
+    values |= {"updated_at": _later, "revision": _next_revision()}
+    return sa.update(Task).where(*_target(conditional)).values(values).returning(*COLUMNS)
 
 
 @cache
 def _delete(conditional: bool) -> sa.Executable:
-    return sa.delete(Task).where(*(_this_revision if conditional else _this)).returning(Task.id)
+    return sa.delete(Task).where(*_target(conditional)).returning(Task.id)
+
+
+def _target(conditional: bool) -> Sequence[sa.ColumnElement[bool]]:
+    return (*_this, any_of(TASK_REVISION, "revisions")) if conditional else _this
 
 
 def completion(fields: Mapping[str, Any], at: datetime) -> dict[str, datetime | None]:
@@ -161,31 +157,27 @@ def get_task(user_id: str, task_id: int) -> Row | None:
     return rows[0] if rows else None
 
 
-def update_task(
-    user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Sequence[int] | None = None
-) -> Row | None:
-    """The changed task; None if there is none, or its revision is not one of `revisions`."""
-    clause = _update(frozenset(changes), revisions is not None)
-    return _write_to(task_id, clause, user_id, revisions, now=now(), **_values(changes))
+def update_task(user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Revisions) -> Row | None:
+    return _write_to(user_id, task_id, revisions, partial(_update, frozenset(changes)), now=now(), **_values(changes))
 
 
-def toggle_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> Row | None:
-    return _write_to(task_id, _toggle(revisions is not None), user_id, revisions, now=now())
+def toggle_task(user_id: str, task_id: int, revisions: Revisions) -> Row | None:
+    return _write_to(user_id, task_id, revisions, partial(_update, None), now=now())
 
 
-def delete_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> bool:
-    """Whether there was a task with this id and, if given, one of these revisions."""
-    return _write_to(task_id, _delete(revisions is not None), user_id, revisions) is not None
+def delete_task(user_id: str, task_id: int, revisions: Revisions) -> bool:
+    return _write_to(user_id, task_id, revisions, _delete) is not None
 
 
 def _write_to(
-    task_id: int, clause: sa.Executable, user_id: str, revisions: Sequence[int] | None, **parameters: Any
+    user_id: str, task_id: int, revisions: Revisions, clause: Callable[[bool], sa.Executable], **parameters: Any
 ) -> Row | None:
+    """The task written or deleted, if there is one with this id and, if given, one of these revisions."""
     if not may_exist(task_id):
         return None
     if revisions is not None:
         parameters["revisions"] = revisions
-    return _write(clause, _LOCK, user_id, task_id=task_id, **parameters)
+    return _write(clause(revisions is not None), _LOCK, user_id, task_id=task_id, **parameters)
 
 
 def _write(clause: sa.Executable, lock: sa.Executable | None, user_id: str, **parameters: Any) -> Row | None:

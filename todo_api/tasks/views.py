@@ -1,7 +1,7 @@
 """The operations on a user's tasks."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
 from flask import Response
@@ -106,11 +106,7 @@ def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response
     wanted, the answer is 200.
     """
     row = store.update_task(user_id, task_id, changes, if_match()) if changes else store.get_task(user_id, task_id)
-    if row is None:
-        row = _unchanged(user_id, task_id)
-        if any(value != task_dict(user_id, row)[name] for name, value in changes.items()):
-            _refuse_changed(user_id, row)
-    return _answer(user_id, row)
+    return _answer(user_id, row or _refuse(user_id, task_id, changes))
 
 
 @blp.route("/<task:task_id>", methods=["DELETE"])
@@ -124,7 +120,7 @@ def delete_task(user_id: str, task_id: int) -> Response:
     For good. A second call is a 404, since the task is gone; its id is never used again.
     """
     if not store.delete_task(user_id, task_id, if_match()):
-        _refuse_changed(user_id, _unchanged(user_id, task_id))
+        _refuse(user_id, task_id)
     return no_content()
 
 
@@ -139,10 +135,7 @@ def toggle_task(user_id: str, task_id: int) -> Response:
     Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat without
     `If-Match`; a client that knows what it wants sends `completed` in an update instead.
     """
-    row = store.toggle_task(user_id, task_id, if_match())
-    if row is None:
-        _refuse_changed(user_id, _unchanged(user_id, task_id))
-    return _answer(user_id, row)
+    return _answer(user_id, store.toggle_task(user_id, task_id, if_match()) or _refuse(user_id, task_id))
 
 
 def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -163,16 +156,15 @@ def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
     return (200, task) if task is not None else _create(user_id, fields)
 
 
-def _unchanged(user_id: str, task_id: int) -> Row:
-    """The task that a write did not change because `If-Match` does not match. Raises ApiError 404 if there is none."""
+def _refuse(user_id: str, task_id: int, wanted: Mapping[str, Any] | None = None) -> Row:
+    """Raises ApiError 404 or 412 for a write that changed nothing. Returns a task that is as wanted already."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
+    task = task_dict(user_id, row)
+    if wanted is None or any(task[name] != value for name, value in wanted.items()):
+        raise ApiError(412, f"Task with id {task_id} has changed", task=task)
     return row
-
-
-def _refuse_changed(user_id: str, row: Row) -> NoReturn:
-    raise ApiError(412, f"Task with id {store.id_of(row)} has changed", task=task_dict(user_id, row))
 
 
 def _not_found(task_id: int) -> ApiError:
