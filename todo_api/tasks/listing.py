@@ -1,7 +1,7 @@
 """Lists: their filters, their orders, and positions in them, as numbers that a cursor can carry."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,10 +14,9 @@ from todo_api.platform.db.types import EPOCH, MICROSECOND
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
 from todo_api.tasks.store import COLUMNS, NAMES, id_of
 
-MINUTES_A_DAY = 24 * 60
+# A date without a time comes before the first minute of its day.
+MINUTES_A_DAY = 24 * 60 + 1
 NO_DUE_NUMBER = 10**18 - 1
-# After every date, and before NO_DUE.
-_PAST_EVERY_DUE = ":"
 
 
 class Position(NamedTuple):
@@ -46,37 +45,25 @@ def _microseconds(at: datetime) -> int:
 
 
 def _time(microseconds: int) -> datetime:
-    try:
-        return EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        return (datetime.max if microseconds > 0 else datetime.min).replace(tzinfo=UTC)
+    first, last = _microseconds(datetime.min), _microseconds(datetime.max)
+    return EPOCH + max(first, min(microseconds, last)) * MICROSECOND
 
 
-def _due_number(due: str | None) -> int:
+def _minutes(due: str | None) -> int:
     """Days since 0001-01-01, times 1441, plus 0 for a mere date, or 1 + the minute of the day."""
     if due is None:
         return NO_DUE_NUMBER
-    day, _, clock = due.partition("T")
-    number = (date.fromisoformat(day) - date.min).days * (MINUTES_A_DAY + 1)
-    return number + 1 + 60 * int(clock[:2]) + int(clock[3:]) if clock else number
+    since = datetime.fromisoformat(due) - datetime.min
+    return since.days * MINUTES_A_DAY + (1 + since.seconds // 60 if "T" in due else 0)
 
 
 def _due(number: int) -> str:
-    if number < 0:
-        return ""
-    if number >= NO_DUE_NUMBER:
-        return NO_DUE
-    days, minute = divmod(number, MINUTES_A_DAY + 1)
-    try:
-        day = date.min + timedelta(days)
-    except OverflowError:
-        return _PAST_EVERY_DUE
-    clock = f"T{time(*divmod(minute - 1, 60)):%H:%M}" if minute else ""
-    return f"{day.isoformat()}{clock}"
-
-
-def _priority(number: int) -> int:
-    return max(-1, min(number, MAX_PRIORITY + 1))
+    if not 0 <= number <= _minutes("9999-12-31T23:59"):
+        # The colon comes after every date, and before NO_DUE.
+        return "" if number < 0 else ":" if number < NO_DUE_NUMBER else NO_DUE
+    days, minute = divmod(number, MINUTES_A_DAY)
+    at = datetime.min + timedelta(days, minutes=max(0, minute - 1))
+    return at.isoformat(timespec="minutes") if minute else at.date().isoformat()
 
 
 _columns = Task.__table__.c
@@ -86,8 +73,8 @@ _newest_first = Order(_columns.created_at, True, "created_at", _microseconds, _t
 ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
-    "due": Order(_due_or_last, False, "due", _due_number, _due),
-    "-priority": Order(_columns.priority, True, "priority", int, _priority),
+    "due": Order(_due_or_last, False, "due", _minutes, _due),
+    "-priority": Order(_columns.priority, True, "priority", int, lambda number: max(-1, min(number, MAX_PRIORITY + 1))),
     "-updated": Order(_columns.updated_at, True, "updated_at", _microseconds, _time),
 }
 _due_day = func.substr(Task.due, 1, 10)
