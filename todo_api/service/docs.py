@@ -16,10 +16,8 @@ from todo_api.service.document import TITLE
 
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
-ASSETS = {
-    **{name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")},
-    **{name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")},
-}
+ASSETS = {name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}
+ASSETS |= {name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")}
 # Swagger UI's icons are data: URLs; scripts and styles come only from this host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -78,8 +76,5 @@ def init_app(app: Flask, api: Api) -> None:
         """As `flask openapi print` prints it."""
         return json.dumps(api.spec.to_dict(), indent=2, sort_keys=False).encode() + b"\n"
 
-    def openapi() -> Response:
-        return revalidated(Response(document(), mimetype=JSON))
-
-    app.add_url_rule("/openapi.json", view_func=openapi)
+    app.add_url_rule("/openapi.json", "openapi", lambda: revalidated(Response(document(), mimetype=JSON)))
     app.register_blueprint(pages)
