@@ -1,5 +1,7 @@
 """The document of the operations' answers, without the examples: shared errors, links, conditional headers."""
 
+from typing import Any
+
 from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.fields import OneOf
 from todo_api.platform.web.headers import LINK
@@ -63,16 +65,14 @@ LINKS = {
     name: {"operationId": name, "parameters": _created}
     for name in ("get_task", "update_task", "toggle_task", "delete_task")
 }
-CONDITIONAL = {
-    name: {
-        "in": "header",
-        "name": name,
-        "description": text,
-        "schema": {"type": "string"},
-        "examples": {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}},
-    }
-    for name, text in (
-        ("If-Match", "Do it only where the task has one of these entity tags; `*`: any."),
-        ("If-None-Match", "Answer 304 where the task has one of these entity tags; `*`: any."),
-    )
-}
+
+
+def _condition(name: str, description: str) -> dict[str, Any]:
+    """A request's header, for the document."""
+    values = {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}}
+    schema = {"type": "string"}
+    return {"in": "header", "name": name, "description": description, "schema": schema, "examples": values}
+
+
+IF_MATCH = _condition("If-Match", "Do it only where the task has one of these entity tags; `*`: any.")
+IF_NONE_MATCH = _condition("If-None-Match", "Answer 304 where the task has one of these entity tags; `*`: any.")

@@ -14,9 +14,8 @@ from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
-from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
-from todo_api.tasks.list_schemas import ListQuery
-from todo_api.tasks.listing import list_page
+from todo_api.tasks.answers import CHANGED, DELETED, IF_MATCH, IF_NONE_MATCH, LINKS, NOT_FOUND
+from todo_api.tasks.listing import ListQuery, list_page
 from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
 from todo_api.tasks.schemas import TaskCreate, TaskPath, TaskSchema, TaskUpdate
 
@@ -78,7 +77,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
 @blp.answers(200, "The task.", TaskSchema, example=examples.TASK, headers=[ETAG])
 @blp.answers(304, "The task still has an entity tag that `If-None-Match` lists.", headers=[ETAG])
 @blp.errors(NOT_FOUND, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-None-Match"])
+@blp.reads(IF_NONE_MATCH)
 def get_task(user_id: str, task_id: int) -> Response:
     """Get a task
 
@@ -97,7 +96,7 @@ def get_task(user_id: str, task_id: int) -> Response:
 @blp.arguments(TaskUpdate, examples=examples.UPDATE)
 @blp.answers(200, "The whole task, with its changes.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_UPDATE)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response:
     """Update the fields sent of a task
 
@@ -113,7 +112,7 @@ def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response
 @blp.arguments(TaskPath, location="path")
 @blp.answers(204, "The task is gone.")
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def delete_task(user_id: str, task_id: int) -> Response:
     """Delete a task
 
@@ -128,7 +127,7 @@ def delete_task(user_id: str, task_id: int) -> Response:
 @blp.arguments(TaskPath, location="path")
 @blp.answers(200, "The task, flipped.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def toggle_task(user_id: str, task_id: int) -> Response:
     """Toggle whether a task is completed
 
