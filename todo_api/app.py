@@ -8,7 +8,7 @@ from todo_api.platform.web.app import App, Observer, completing
 from todo_api.platform.web.components import ERRORS
 from todo_api.platform.web.headers import allow_origins
 from todo_api.platform.web.openapi import Api
-from todo_api.service import docs, document, health, index
+from todo_api.service import docs, health, index
 from todo_api.settings import Settings, read_settings
 from todo_api.tasks import answers, sync_views, views
 from todo_api.tasks.examples import HEADERS
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> App:
     engine.init_app(app, settings.database(app.instance_path))
     tokens.init_app(app, settings)
     errors = [*ERRORS, UNAUTHORIZED, FORBIDDEN, *answers.ERRORS]
-    api = Api(app, document.INFO, document.TOKEN, errors, HEADERS)
+    api = Api(app, docs.INFO, docs.TOKEN, errors, HEADERS)
     for blueprint in (views.blp, sync_views.blp, health.blp, index.blp):
         api.register_blueprint(blueprint)
     docs.init_app(app, api)

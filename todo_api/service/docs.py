@@ -1,4 +1,4 @@
-"""The OpenAPI document and Swagger UI, served by the app itself: nothing is loaded from another host."""
+"""The OpenAPI document, its texts, and Swagger UI, served by the app itself: nothing is loaded from another host."""
 
 import gzip
 import hashlib
@@ -9,11 +9,21 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Flask, Response, abort, json, render_template, request
 
+from todo_api import __version__
 from todo_api.platform.waiting import run_in_thread
 from todo_api.platform.web.arguments import JSON
 from todo_api.platform.web.openapi import Api
-from todo_api.service.document import TITLE
 
+TITLE = "Todo API"
+INFO = {
+    "title": TITLE,
+    "version": __version__,
+    "summary": "A small, strict API for to-do lists.",
+    "description": Path(__file__).with_name("guide.md").read_text("utf-8"),
+    "contact": {"name": "The maintainers of the Todo API"},
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+TOKEN = "A token of your identity provider; its subject is the `user_id` in the path."
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
 ASSETS = {name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}

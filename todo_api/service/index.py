@@ -4,13 +4,15 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields
 
+from todo_api import __version__
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
-from todo_api.service.document import TITLE, VERSION
+from todo_api.service.docs import TITLE
 
 blp = Blueprint("index", __name__, description="Where to begin; no token.")
 
-INDEX = {"name": TITLE, "version": VERSION, "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}}
+LINKS = {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}
+INDEX = {"name": TITLE, "version": __version__, "links": LINKS}
 
 
 class IndexSchema(Schema):

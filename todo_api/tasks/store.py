@@ -146,15 +146,12 @@ def create_task(user_id: str, fields: Mapping[str, Any]) -> Row | None:
 
 def get_by_key(user_id: str, key: str) -> tuple[Row | None, Row | None]:
     """The task or the tombstone that has a key."""
-    for clause in (_get_by_key, _get_tombstone):
-        if rows := run(clause, owner=user_id, key=key):
-            return (rows[0], None) if clause is _get_by_key else (None, rows[0])
-    return None, None
+    task = _first(run(_get_by_key, owner=user_id, key=key))
+    return task, None if task else _first(run(_get_tombstone, owner=user_id, key=key))
 
 
 def get_task(user_id: str, task_id: int) -> Row | None:
-    rows = run(_get, owner=user_id, task_id=task_id) if may_exist(task_id) else []
-    return rows[0] if rows else None
+    return _first(run(_get, owner=user_id, task_id=task_id)) if may_exist(task_id) else None
 
 
 def update_task(user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Revisions) -> Row | None:
@@ -182,11 +179,14 @@ def _write_to(
 
 def _write(clause: sa.Executable, lock: sa.Executable | None, user_id: str, **parameters: Any) -> Row | None:
     """The row written, if any. Wakes requests that wait for this user's changes."""
-    rows = retry_once(lambda: run(clause, lock=lock, owner=user_id, **parameters))
-    if not rows:
-        return None
-    watch.notify(user_id)
-    return rows[0]
+    row = _first(retry_once(lambda: run(clause, lock=lock, owner=user_id, **parameters)))
+    if row is not None:
+        watch.notify(user_id)
+    return row
+
+
+def _first(rows: Sequence[Row]) -> Row | None:
+    return rows[0] if rows else None
 
 
 def retry_once(write: Callable[[], Result]) -> Result:
