@@ -36,24 +36,23 @@ class Forgotten(Exception):
 _counter = select(Counter.revision, Counter.horizon).where(Counter.user_id == bindparam("owner"))
 
 
-def _part(*columns: Any, owner: Any, revision: Any) -> Select[*tuple[Any, ...]]:
+def _part(table: Any, revision: Any, *columns: Any) -> Select[*tuple[Any, ...]]:
     """A page of one table, read from its index in order."""
-    part = select(*columns, revision.label("revision")).where(
-        owner == bindparam("owner"), revision > bindparam("start")
-    )
-    return select(part.order_by(revision).limit(bindparam("count")).subquery())
+    mine = select(*columns, revision.label("revision")).where(table.user_id == bindparam("owner"))
+    page = mine.where(revision > bindparam("start")).order_by(revision).limit(bindparam("count"))
+    return select(page.subquery())
 
 
 @cache
 def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
-    """The counter with a page of changes: when it was deleted, and a task's columns."""
+    """The user's counter and horizon beside each change: when it was deleted, a task's columns, the revision."""
     of_task = [column for column in COLUMNS if column.name != "revision"]
     not_deleted = cast(null(), UTCDateTime).label("deleted_at")
-    parts = [_part(not_deleted, *of_task, owner=Task.user_id, revision=TASK_REVISION)]
+    parts = [_part(Task, TASK_REVISION, not_deleted, *of_task)]
     if with_tombstones:
         kept = {"id": Tombstone.id, "key": Tombstone.key}
         of_tombstone = (kept.get(column.name, cast(null(), column.type).label(column.name)) for column in of_task)
-        parts.append(_part(Tombstone.deleted_at, *of_tombstone, owner=Tombstone.user_id, revision=Tombstone.revision))
+        parts.append(_part(Tombstone, Tombstone.revision, Tombstone.deleted_at, *of_tombstone))
     page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
     # Not joined, which PostgreSQL would sort.
     counter = [_counter.with_only_columns(column).scalar_subquery() for column in (Counter.revision, Counter.horizon)]
