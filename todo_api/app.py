@@ -32,7 +32,8 @@ def create_app(settings: Settings | None = None) -> App:
     allow_origins(app, settings.cors_origins)
     observers: list[Observer] = [logs.write_line]
     if settings.metrics_token is not None:
-        counts = [metrics.Count("jwks_fetches", "Fetches of the key set.", tokens.verifier(app).fetches)]
+        fetches = tokens.token_cache(app).verifier.fetches
+        counts = [metrics.Count("jwks_fetches", "Fetches of the key set.", fetches)]
         levels = [metrics.Level("waiting", "Requests that wait for a change.", watch.observe_by)]
         observers.append(metrics.open_to(app, settings.metrics_token, "todo", counts, levels))
     app.wsgi_app = completing(app.wsgi_app, observers)  # type: ignore[assignment, method-assign]

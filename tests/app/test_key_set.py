@@ -97,7 +97,7 @@ def no_thread_is_left(server: Server) -> Iterator[None]:
 
 
 def fetches(app: Flask) -> dict[str, int]:
-    return auth.verifier(app).fetches
+    return auth.token_cache(app).verifier.fetches
 
 
 def forever(**changes: Any) -> dict[str, Any]:

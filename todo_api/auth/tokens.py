@@ -47,10 +47,5 @@ def token_cache(app: Flask) -> TokenCache:
     return cache
 
 
-def verifier(app: Flask) -> Verifier:
-    """The app's verifier. A SharedSecret also signs tokens for development."""
-    return token_cache(app).verifier
-
-
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions[__name__] = TokenCache(settings, app.instance_path)

@@ -33,16 +33,13 @@ TASK_REVISION = sa.func.coalesce(Task.revision, Task.id)
 Result = TypeVar("Result")
 Revisions = Sequence[int] | None
 
-_mine = Task.user_id == sa.bindparam("owner")
-_this = (_mine, Task.id == sa.bindparam("task_id"))
+_owner: Any = sa.bindparam("owner")
+_key: Any = sa.bindparam("key")
+_this = (Task.user_id == _owner, Task.id == sa.bindparam("task_id"))
 _get = sa.select(*COLUMNS).where(*_this)
-_get_by_key = sa.select(*COLUMNS).where(_mine, Task.key == sa.bindparam("key"))
-_get_tombstone = (
-    sa.select(*TOMBSTONE_COLUMNS)
-    .where(Tombstone.user_id == sa.bindparam("owner"), Tombstone.key == sa.bindparam("key"))
-    .order_by(Tombstone.revision.desc())
-    .limit(1)
-)
+_get_by_key = sa.select(*COLUMNS).where(Task.user_id == _owner, Task.key == _key)
+_tombstones = sa.select(*TOMBSTONE_COLUMNS).where(Tombstone.user_id == _owner, Tombstone.key == _key)
+_get_tombstone = _tombstones.order_by(Tombstone.revision.desc()).limit(1)
 _counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.user_id, "owners"))
 _now = sa.bindparam("now", type_=UTCDateTime)
 # Strictly forward, even if this clock is behind that of the last write.
@@ -78,7 +75,7 @@ class _next_revision(sa.ColumnElement[int]):
     """The `revision` that a write sets: on PostgreSQL a trigger takes it; on SQLite that is too late for RETURNING."""
 
     inherit_cache = True
-    owner: sa.BindParameter[str] = sa.bindparam("owner")
+    owner = _owner
 
 
 @compiles(_next_revision)
@@ -101,13 +98,11 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _insert(names: frozenset[str]) -> sa.Insert:
-    values = {"user_id": sa.bindparam("owner"), "revision": _next_revision(), **_new(names)}
+    values = {"user_id": _owner, "revision": _next_revision(), **_new(names)}
     if "key" not in names:
         return sa.insert(Task).values(values).returning(*COLUMNS)
-    is_free = [
-        ~sa.exists().where(table.user_id == sa.bindparam("owner"), table.key == sa.bindparam("new_key"))
-        for table in (Task, Tombstone)
-    ]
+    key = values["key"]
+    is_free = (~sa.exists().where(table.user_id == _owner, table.key == key) for table in (Task, Tombstone))
     return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*COLUMNS)
 
 

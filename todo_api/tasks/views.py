@@ -68,8 +68,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
     created the task: list before you try again, or there may be two.
     """
     status, row = _create(user_id, fields)
-    headers = {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"}
-    return _answer(user_id, row, status, headers)
+    return _answer(user_id, row, status, {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"})
 
 
 @blp.route("/<task:task_id>", methods=["GET"])
