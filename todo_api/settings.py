@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL
@@ -110,23 +109,22 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
     # An empty secret is a mistake: it is refused, rather than treated as unset.
     given = read_environment(environment, env_file, may_be_empty={"BETTER_AUTH_SECRET"})
     values, problems = cast_settings(Settings, given)
-    problems += _authentication_problems(given, values)
-    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
-    if sum(values.get(name, getattr(Settings, name)) for name in names) > DB_SECONDS:
+    settings = Settings(**values)  # with the defaults of those that are wrong
+    problems += _authentication_problems(given, settings)
+    if settings.db_connect_timeout_seconds + settings.db_statement_timeout_seconds > DB_SECONDS:
         problems.append(
             f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DB_SECONDS}:"
             " a request is answered within ten seconds"
         )
     if problems:
         raise SettingsError(problems)
-    return Settings(**values)
+    return settings
 
 
-def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
+def _authentication_problems(given: Mapping[str, str], settings: Settings) -> list[str]:
     """Problems with the one way to verify tokens: a secret, a key set, or a secret that the service makes."""
     problems: list[str] = []
-    secret = values.get("better_auth_secret")
-    algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
+    secret, algorithm = settings.better_auth_secret, settings.jwt_algorithm
     if secret == "":
         problems.append("BETTER_AUTH_SECRET is empty")
     elif secret == BETTER_AUTH_DEFAULT_SECRET:

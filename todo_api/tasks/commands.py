@@ -16,7 +16,6 @@ from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
-from todo_api.tasks.store import retry_once
 
 # Rows that one step takes: their users' writes wait meanwhile.
 STEP = 1000
@@ -102,7 +101,7 @@ def _in_transaction(step: Callable[[Run], list[Row]]) -> list[Row]:
             return step(run)
 
     try:
-        return retry_once(work)
+        return store.retry_once(work)
     except Unavailable:
         raise click.ClickException("The database is unavailable; what was done before holds: run it again.") from None
 
