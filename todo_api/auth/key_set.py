@@ -129,7 +129,8 @@ def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
 def _signing_key(jwk: Any) -> jwt.PyJWK | None:
     """The key, bound to its algorithm; None if it is not meant for verifying signatures, or not fit for it."""
     try:
-        key = jwt.PyJWK(jwk)  # without `alg`, of the algorithm that fits its kind
+        # Without `alg` it is of the algorithm that fits its kind; of EdDSA PyJWT knows one curve alone.
+        key = jwt.PyJWK({"alg": "EdDSA", **jwk} if jwk["kty"] == "OKP" else jwk)
         key.Algorithm.prepare_key(key.key)  # raises for the curve of another algorithm
         is_too_short = key.Algorithm.check_key_length(key.key)
         is_meant = jwk.get("use", "sig") == "sig" and "verify" in list(jwk.get("key_ops", ["verify"]))

@@ -35,12 +35,16 @@ class SharedSecret(Verifier):
     def sign(self, user_id: str, minutes: int) -> str:
         """Issue a token for development."""
         settings, now = self._settings, int(time.time())
-        claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
-        if settings.issuer is not None:
-            claims["iss"] = settings.issuer
-        if settings.audience is not None:
-            claims["aud"] = settings.audience[0]
-        return jwt.encode(claims, self._secret, settings.jwt_algorithm)
+        claims = {
+            "sub": user_id,
+            "iat": now,
+            "exp": now + 60 * minutes,
+            "iss": settings.issuer,
+            "aud": settings.audience,
+        }
+        return jwt.encode(
+            {name: value for name, value in claims.items() if value}, self._secret, settings.jwt_algorithm
+        )
 
 
 def kept_secret(instance_path: str) -> str:

@@ -44,14 +44,14 @@ UPDATE = {
     "Due on a day, whenever then": {"due": "2026-12-01"},
 }
 CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": LATER_REVISION, "has_more": False}
-_edit = {
+_EDIT = {
     "op": "put",
     "key": "17",
     "data": {"title": "Buy oat milk", "completed": False},
     "base": {"title": "Buy milk", "completed": False},
 }
-_create = {"op": "put", "key": TASK["key"], "data": {"title": "Buy milk"}, "if_match": 0}
-BATCH = {"Create, edit, delete": {"operations": [_create, _edit, {"op": "delete", "key": "18"}]}}
+_CREATE = {"op": "put", "key": TASK["key"], "data": {"title": "Buy milk"}, "if_match": 0}
+BATCH = {"Create, edit, delete": {"operations": [_CREATE, _EDIT, {"op": "delete", "key": "18"}]}}
 BATCH_RESULTS = {
     "results": [
         {"status": 201, "task": {**TASK, **PLAIN}},
@@ -62,7 +62,7 @@ BATCH_RESULTS = {
 
 
 def _invalid(*problems: tuple[Any, ...]) -> dict[str, Any]:
-    """The answer to a field's problem of a type, with the values in its message."""
+    """The answer to problems: of each the field, the type, and the values in its message."""
     return {"detail": INVALID, "errors": as_errors((field, problem(*reason)) for field, *reason in problems)}
 
 
