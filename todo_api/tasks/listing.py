@@ -119,7 +119,7 @@ def list_page(
 
 
 class NameOf(fields.String):
-    """Loads the name of something as that: `named` has what there is."""
+    """One of a few names, loaded as what it names."""
 
     def __init__(self, named: Mapping[str, Any], default: str, description: str, data_key: str, **more: Any) -> None:
         metadata = about(description, enum=list(named), default=default, **more)

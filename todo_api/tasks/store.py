@@ -108,7 +108,7 @@ def _insert(names: frozenset[str]) -> sa.Insert:
 
 @cache
 def _update(names: frozenset[str] | None, conditional: bool) -> sa.Executable:
-    """Sets only the fields named, so that writers of different fields never overwrite each other; None: toggles."""
+    """Sets only these fields, so that writers of different ones never overwrite each other. None: flips `completed`."""
     values: dict[str, Any] = {"completed": ~Task.completed} if names is None else {**_new(names)}
     if "completed" in values:
         is_completed = values["completed"]

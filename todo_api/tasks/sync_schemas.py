@@ -14,7 +14,7 @@ MAX_WAIT_SECONDS = 25
 
 
 class ChangesQuery(Schema):
-    _since = "The client's checkpoint: the `next` of the last page of its last pull. The same through all of one pull."
+    _since = "The client's checkpoint: the `next` of the last page of its last pull; the same through one pull."
     since = Number(0, MAX_REVISION, 0, _since, format="int64")
     after = Number(0, MAX_REVISION, 0, "The `next` of the page before, within one pull.", format="int64")
     limit = Limit()
