@@ -88,7 +88,8 @@ class _Batch:
         self._user_id = user_id
         self._run = run
         run(store.MAKE_COUNTER, owner=user_id)
-        self._revision: int = run(_lock, owner=user_id)[0][0]
+        self._counter = run(_lock, owner=user_id)[0][0]
+        self._revision: int = self._counter
         self._now = store.now().replace(tzinfo=None)
         self._entries: list[_Entry] = []
         self._by_key: dict[str, _Entry] = {}
@@ -176,6 +177,8 @@ class _Batch:
 
     def write(self) -> bool:
         """Store what was done. Returns whether that was anything."""
+        if self._revision == self._counter:
+            return False
         insert_tasks, update_tasks, insert_tombstones = _writes(database().dialect_name)
         known = [entry for entry in self._entries if entry.values]
         new = {entry.values["revision"]: entry for entry in known if entry.values["id"] is None}
@@ -188,9 +191,8 @@ class _Batch:
         self._write_rows(insert_tombstones, deleted)
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[tombstone["id"] for tombstone in deleted])
-        if new or changed or deleted:
-            self._run(_save_revision, owner=self._user_id, last=self._revision)
-        return bool(new or changed or deleted)
+        self._run(_save_revision, owner=self._user_id, last=self._revision)
+        return True
 
     def _write_rows(self, clause: Executable, rows: Sequence[Values]) -> list[Row]:
         rows = [{**row, "tags": row.get("tags") or None} for row in rows]

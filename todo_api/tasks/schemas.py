@@ -95,7 +95,7 @@ class TaskCreate(Schema):
     """
 
     key = Key(
-        "Chosen by the client, so that a call can be repeated, else the `id` in digits, which is ignored if sent."
+        "Chosen by the client, so that the call can be repeated, or the `id` as text, ignored if sent. Never changes."
     )
     title = Text(
         required=True,
