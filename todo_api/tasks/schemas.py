@@ -71,16 +71,16 @@ class Revision(fields.Integer):
 
 
 class Number(fields.IntegerText):
-    """An integer of a query."""
+    """An integer of a query: from 0 on, and 0 unless sent."""
 
-    def __init__(self, low: int, high: int, default: int, description: str, **more: Any) -> None:
+    def __init__(self, high: int, description: str, *, low: int = 0, default: int = 0, **more: Any) -> None:
         metadata = about(description, default=default, **more)
         super().__init__(load_default=default, validate=Range(low, high), metadata=metadata)
 
 
 class Limit(Number):
     def __init__(self) -> None:
-        super().__init__(1, MAX_PAGE, MAX_PAGE, "How many a page holds at most.")
+        super().__init__(MAX_PAGE, "How many a page holds at most.", low=1, default=MAX_PAGE)
 
 
 class TaskPath(Schema):

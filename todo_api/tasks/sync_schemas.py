@@ -15,10 +15,10 @@ MAX_WAIT_SECONDS = 25
 
 class ChangesQuery(Schema):
     _since = "The client's checkpoint: the `next` of the last page of its last pull; the same through one pull."
-    since = Number(0, MAX_REVISION, 0, _since, format="int64")
-    after = Number(0, MAX_REVISION, 0, "The `next` of the page before, within one pull.", format="int64")
+    since = Number(MAX_REVISION, _since, format="int64")
+    after = Number(MAX_REVISION, "The `next` of the page before, within one pull.", format="int64")
     limit = Limit()
-    wait = Number(0, MAX_WAIT_SECONDS, 0, "For how many seconds to wait where there is nothing yet.")
+    wait = Number(MAX_WAIT_SECONDS, "For how many seconds to wait where there is nothing yet.")
 
 
 class TombstoneSchema(Schema):
