@@ -52,8 +52,8 @@ def _writes(dialect: str) -> tuple[Executable, Executable, Executable]:
     changed = rows_in("rows", COLUMNS, dialect)
     is_same = (Task.user_id == _owner, Task.id == changed.c.id)
     update_tasks = update(Task).where(*is_same).values({name: changed.c[name] for name in NEW_NAMES})
-    dead = rows_in("rows", TOMBSTONE_COLUMNS, dialect)
-    insert_tombstones = insert(Tombstone).from_select(["user_id", *TOMBSTONE_NAMES], select(_owner, *dead.c))
+    deleted = rows_in("rows", TOMBSTONE_COLUMNS, dialect)
+    insert_tombstones = insert(Tombstone).from_select(["user_id", *TOMBSTONE_NAMES], select(_owner, *deleted.c))
     return insert_tasks.returning(Task.id, Task.revision), update_tasks, insert_tombstones
 
 
@@ -105,8 +105,8 @@ class _Batch:
     def _read(self, clauses: Sequence[Executable], names: Sequence[str], *wanted: Sequence[Any]) -> Iterable[Values]:
         """Rows by ids and by keys, each row once."""
         found: dict[int, Values] = {}
-        for clause, some in zip(clauses, wanted, strict=True):
-            rows = self._run(clause, owner=self._user_id, wanted=some) if some else []
+        for clause, values in zip(clauses, wanted, strict=True):
+            rows = self._run(clause, owner=self._user_id, wanted=values) if values else []
             found |= {row[0]: dict(zip(names, row, strict=True)) for row in rows}
         return found.values()
 

@@ -83,10 +83,10 @@ def sync_reset() -> None:
 
     def step(run: Run) -> list[Row]:
         rows = run(_users, user=last)
-        some = [user for (user,) in rows]
-        run(_lock, users=some)
-        run(_reset, users=some, now=int(store.now().timestamp() * 1000))
-        run(_false_tombstones, users=some)
+        page = [user for (user,) in rows]
+        run(_lock, users=page)
+        run(_reset, users=page, now=int(store.now().timestamp() * 1000))
+        run(_false_tombstones, users=page)
         return rows
 
     while rows := _in_transaction(step):
