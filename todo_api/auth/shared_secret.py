@@ -34,17 +34,11 @@ class SharedSecret(Verifier):
 
     def sign(self, user_id: str, minutes: int) -> str:
         """Issue a token for development."""
-        settings, now = self._settings, int(time.time())
-        claims = {
-            "sub": user_id,
-            "iat": now,
-            "exp": now + 60 * minutes,
-            "iss": settings.issuer,
-            "aud": settings.audience,
-        }
-        return jwt.encode(
-            {name: value for name, value in claims.items() if value}, self._secret, settings.jwt_algorithm
-        )
+        now = int(time.time())
+        claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
+        required = {"iss": self._settings.issuer, "aud": self._settings.audience}
+        claims |= {name: value for name, value in required.items() if value is not None}
+        return jwt.encode(claims, self._secret, self._settings.jwt_algorithm)
 
 
 def kept_secret(instance_path: str) -> str:
