@@ -19,41 +19,32 @@ from todo_api.tasks.model import Counter, Task, Tombstone
 
 # Rows that one step takes: their users' writes wait meanwhile.
 STEP = 1000
-_tombstones = (
-    select(Tombstone.user_id, Tombstone.revision, Tombstone.deleted_at)
-    .where(tuple_(Tombstone.user_id, Tombstone.revision) > tuple_(bindparam("user"), bindparam("revision")))
-    .order_by(Tombstone.user_id, Tombstone.revision)
-    .limit(STEP)
-)
+DAYS = click.IntRange(0, 36500)
+_place = (Tombstone.__table__.c.user_id, Tombstone.__table__.c.revision)
+_follows = tuple_(*_place) > tuple_(bindparam("user"), bindparam("revision"))
+_tombstones = select(*_place, Tombstone.deleted_at).where(_follows).order_by(*_place).limit(STEP)
 _users = select(Counter.user_id).where(Counter.user_id > bindparam("user")).order_by(Counter.user_id).limit(STEP)
 # Always in the same order, so that two commands cannot deadlock.
 _lock = select(Counter.user_id).where(any_of(Counter.user_id, "users")).order_by(Counter.user_id).with_for_update()
 _next = case((Counter.revision < bindparam("now"), bindparam("now")), else_=Counter.revision + 1)
 _reset = update(Counter).where(any_of(Counter.user_id, "users")).values(revision=_next, horizon=_next)
 # Of tasks that are there: put back by hand, or of an id that was used again.
-_false_tombstones = delete(Tombstone).where(
-    any_of(Tombstone.user_id, "users"), exists().where(Task.user_id == Tombstone.user_id, Task.id == Tombstone.id)
-)
+_has_task = exists().where(Task.user_id == Tombstone.user_id, Task.id == Tombstone.id)
+_false_tombstones = delete(Tombstone).where(any_of(Tombstone.user_id, "users"), _has_task)
 
 
 @cache
 def _purge(dialect: str) -> tuple[Executable, Executable]:
     """Raises the users' horizons to the last of some tombstones, and deletes these."""
-    rows = rows_in("rows", [Tombstone.__table__.c.user_id, Tombstone.__table__.c.revision], dialect)
+    rows = rows_in("rows", _place, dialect)
     last = select(rows.c.user_id, func.max(rows.c.revision).label("revision")).group_by(rows.c.user_id).subquery()
     is_higher = (Counter.user_id == last.c.user_id, Counter.horizon < last.c.revision)
-    are_given = tuple_(Tombstone.user_id, Tombstone.revision).in_(select(*rows.c))
+    are_given = tuple_(*_place).in_(select(*rows.c))
     return update(Counter).where(*is_higher).values(horizon=last.c.revision), delete(Tombstone).where(are_given)
 
 
 @click.command("purge")
-@click.option(
-    "--days",
-    default=180,
-    show_default=True,
-    type=click.IntRange(0, 36500),
-    help="How long a client may be away without having to start again.",
-)
+@click.option("--days", default=180, show_default=True, type=DAYS, help="How long a client can be away and go on.")
 @with_appcontext
 def purge(days: int) -> None:
     """Remove what is left of tasks that were deleted long ago."""

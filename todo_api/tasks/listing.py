@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, cast, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Executable, Integer, bindparam, cast, func, literal_column, select, tuple_
 
 from todo_api.platform.db.arrays import contains_all
 from todo_api.platform.db.engine import run
@@ -88,9 +88,7 @@ FILTERS = {
 
 
 @cache
-def _page(
-    order: Order, completed: bool | None, filters: frozenset[str], has_position: bool
-) -> Select[*tuple[Any, ...]]:
+def _page(order: Order, completed: bool | None, filters: frozenset[str], has_position: bool) -> Executable:
     statement = select(*COLUMNS).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
     if completed is not None and order.name == "created_at":
         # Not as a parameter: SQLite has to see that the partial index fits.

@@ -14,9 +14,7 @@ from todo_api.tasks.sync_schemas import OperationSchema
 _operation = OperationSchema()
 WRITABLE = TaskUpdate().fields.keys()
 # A new task's values for fields that the client did not send.
-DEFAULTS = {
-    name: field.load_default for name, field in TaskCreate().fields.items() if name in WRITABLE and not field.required
-}
+DEFAULTS = TaskCreate(exclude=("title",)).load({})
 MISSING_TITLE = as_errors([("data.title", problem("missing"))])[0]
 
 

@@ -97,24 +97,14 @@ class TaskCreate(Schema):
     key = Key(
         "Chosen by the client, so that the call can be repeated, or the `id` as text, ignored if sent. Never changes."
     )
-    title = Text(
-        required=True,
-        validate=Length(1, TITLE_LENGTH),
-        metadata=about("What is to be done, exactly as it was sent.", "Buy milk", pattern=STORABLE_PATTERN),
-    )
-    description = Text(
-        load_default=None,
-        allow_none=True,
-        validate=Length(max=DESCRIPTION_LENGTH),
-        metadata=about("More about it, exactly as sent; `null`: nothing.", "Two litres", pattern=STORABLE_PATTERN),
-    )
+    _title = about("What is to be done, exactly as it was sent.", "Buy milk", pattern=STORABLE_PATTERN)
+    title = Text(required=True, validate=Length(1, TITLE_LENGTH), metadata=_title)
+    _description = about("More about it, exactly as sent; `null`: nothing.", "Two litres", pattern=STORABLE_PATTERN)
+    description = Text(load_default=None, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description)
     completed = fields.Flag(load_default=False, metadata=about("Whether it is done."))
-    _due = "When it is due: a date, or a date and time on the user's own clock, without a zone; `null`: never."
-    due = fields.WallTime(
-        load_default=None,
-        allow_none=True,
-        metadata=about(_due, "2026-12-01T17:00", "2026-12-01", pattern=f"^{WALL_TIME_PATTERN}$"),
-    )
+    _when = "When it is due: a date, or a date and time on the user's own clock, without a zone; `null`: never."
+    _due = about(_when, "2026-12-01T17:00", "2026-12-01", pattern=f"^{WALL_TIME_PATTERN}$")
+    due = fields.WallTime(load_default=None, metadata=_due)
     _priority = "0: none, 1: low, 2: medium, 3: high."
     priority = fields.Integer(load_default=0, validate=Range(0, MAX_PRIORITY), metadata=about(_priority))
     tags = Tags(load_default=[], metadata=about("What to find it by, in the order sent, each once.", ["home"]))

@@ -46,7 +46,7 @@ class OperationSchema(Schema):
     op = Choice("put", "delete", required=True)
     key = Key("The task's key, or its id in digits.", required=True)
     _if_match = "Do it only where the task has this revision; 0: where there is none."
-    if_match = Integer(load_default=None, allow_none=True, metadata=about(_if_match, format="int64"))
+    if_match = Integer(load_default=None, metadata=about(_if_match, format="int64"))
     # Documented for clients, but not validated: it is only compared.
     _base = "The task as the client saw it before its change: others' changes are kept."
     base = OneOf(TaskUpdate, required=False, allow_none=True, metadata=about(_base))

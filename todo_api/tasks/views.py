@@ -56,9 +56,7 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
 @blp.route("", methods=["POST"])
 @blp.arguments(TaskCreate, examples=examples.CREATE)
 @blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG], links=LINKS)
-@blp.answers(
-    200, "The task that has this key already, unchanged.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG]
-)
+@blp.answers(200, "The task that has this key already.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG])
 @blp.errors(DELETED, invalid=examples.INVALID_CREATE)
 def create_task(fields: dict[str, Any], user_id: str) -> Response:
     """Create a task
