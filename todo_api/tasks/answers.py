@@ -61,10 +61,8 @@ WAIT_AGAIN = {
 }
 # What a client can do next with a task that it created.
 _created = {"user_id": "$response.body#/user_id", "task_id": "$response.body#/id"}
-LINKS = {
-    name: {"operationId": name, "parameters": _created}
-    for name in ("get_task", "update_task", "toggle_task", "delete_task")
-}
+_operations = ("get_task", "update_task", "toggle_task", "delete_task")
+LINKS = {name: {"operationId": name, "parameters": _created} for name in _operations}
 
 
 def _condition(name: str, description: str) -> dict[str, Any]:

@@ -28,12 +28,11 @@ COMPLETED_TASK = {**TASK, "completed": True, **LATER}
 PLAIN: dict[str, Any] = {"description": None, "due": None, "priority": 0, "tags": []}
 TASKS = [{**TASK, **PLAIN, "id": 2, "key": "2", "title": "Bake bread"}, TASK]
 TOMBSTONE = {"id": 1, "key": TASK["key"], "deleted": True, "deleted_at": UPDATED_AT, "revision": LATER_REVISION}
-LINK_TO_NEXT = '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"'
-HEADERS = {
-    **headers.HEADERS,
-    headers.LINK: {**headers.HEADERS[headers.LINK], "example": LINK_TO_NEXT},
-    headers.LOCATION: {**headers.HEADERS[headers.LOCATION], "example": "/api/alice/tasks/42"},
+_PLACES = {
+    headers.LINK: '</api/alice/tasks?limit=2&cursor=1768557600123456_41>; rel="next"',
+    headers.LOCATION: "/api/alice/tasks/42",
 }
+HEADERS = headers.HEADERS | {name: {**headers.HEADERS[name], "example": place} for name, place in _PLACES.items()}
 
 _WRITTEN = ("key", "title", "description", "completed", "due", "priority", "tags")
 CREATE = {"A title is enough": {"title": "Buy milk"}, "Everything": {name: TASK[name] for name in _WRITTEN}}
@@ -44,21 +43,13 @@ UPDATE = {
     "Due on a day, whenever then": {"due": "2026-12-01"},
 }
 CHANGES = {"changes": [TASK, {**TOMBSTONE, "id": 2, "key": "2"}], "next": LATER_REVISION, "has_more": False}
-_EDIT = {
-    "op": "put",
-    "key": "17",
-    "data": {"title": "Buy oat milk", "completed": False},
-    "base": {"title": "Buy milk", "completed": False},
-}
+_SEEN = {"title": "Buy milk", "completed": False}
+_EDIT = {"op": "put", "key": "17", "data": {**_SEEN, "title": "Buy oat milk"}, "base": _SEEN}
 _CREATE = {"op": "put", "key": TASK["key"], "data": {"title": "Buy milk"}, "if_match": 0}
 BATCH = {"Create, edit, delete": {"operations": [_CREATE, _EDIT, {"op": "delete", "key": "18"}]}}
-BATCH_RESULTS = {
-    "results": [
-        {"status": 201, "task": {**TASK, **PLAIN}},
-        {"status": 412, "task": {**TASK, "id": 17, "key": "17"}, "detail": "Task with key 17 has changed"},
-        {"status": 204, "task": None},
-    ]
-}
+_CREATED, _NOTHING = {"status": 201, "task": {**TASK, **PLAIN}}, {"status": 204, "task": None}
+_CONFLICT = {"status": 412, "task": {**TASK, "id": 17, "key": "17"}, "detail": "Task with key 17 has changed"}
+BATCH_RESULTS = {"results": [_CREATED, _CONFLICT, _NOTHING]}
 
 
 def _invalid(*problems: tuple[Any, ...]) -> dict[str, Any]:
