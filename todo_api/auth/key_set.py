@@ -61,17 +61,14 @@ class KeySet(Verifier):
     def key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         if "kid" not in header:
             refuse_invalid("no key id")
-        key = self._kept().get(header["kid"])
-        if key is None:
+        if header["kid"] not in self._kept():
             self._wait_for_keys()
-            key = self._kept().get(header["kid"])
         elif monotonic() >= self._due:
             self._start_fetch()
-        if key is None and not self._kept():
+        keys = self._kept()
+        if not keys:
             raise unavailable()
-        if key is None:
-            refuse_invalid("unknown key")
-        return key
+        return keys.get(header["kid"]) or refuse_invalid("unknown key")
 
     def _kept(self) -> dict[str, jwt.PyJWK]:
         return self._keys if monotonic() < self._kept_until else {}
