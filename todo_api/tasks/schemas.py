@@ -18,9 +18,9 @@ MAX_REVISION = 2**53 - 1
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
 
 
-def about(description: str, *examples: Any, **more: Any) -> dict[str, Any]:
-    """A field's `metadata`: what the document says of it."""
-    return {"description": description, **({"examples": list(examples)} if examples else {}), **more}
+def about(description: str, *values: Any, **more: Any) -> dict[str, Any]:
+    """A field's `metadata`: what the document says of it, with values as examples."""
+    return {"description": description, **({"examples": list(values)} if values else {}), **more}
 
 
 class Id(fields.Integer):
