@@ -43,7 +43,7 @@ def refuse_invalid(reason: str) -> NoReturn:
 class Verifier:
     """Verifies a token's header, signature and claims (RFC 8725, section 3), with the keys that a subclass has."""
 
-    def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str | None = None) -> None:
+    def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str = "sub") -> None:
         self.fetches = {"ok": 0, "failed": 0}  # of keys
         self._settings = settings
         self._algorithms = algorithms
@@ -86,9 +86,7 @@ class Verifier:
             refuse_invalid("wrong type of token")
 
     def _user_id(self, claims: Mapping[str, Any]) -> str:
-        subject = claims.get("sub")
-        if "sub" not in claims and self._fallback_claim:
-            subject = claims.get(self._fallback_claim)
+        subject = claims.get("sub", claims.get(self._fallback_claim))
         if not isinstance(subject, str) or not user_id.PATTERN.fullmatch(subject):
             refuse_invalid("bad subject")
         return subject

@@ -5,7 +5,7 @@ give each change its revision (migration 0003). On PostgreSQL a write first lock
 trip: nothing that it depends on changes meanwhile, and writes cannot deadlock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -50,17 +50,12 @@ MAKE_COUNTER = sa.text("INSERT INTO task_counters (user_id, revision) VALUES (:o
 _LOCK_NEW = sa.text(f"{MAKE_COUNTER.text}; {_LOCK.text}")
 
 
-def _last_revisions(owners: Collection[str]) -> dict[str, int]:
-    return dict(run(_counters, owners=owners))
-
-
 # Requests that wait for a change of a user's tasks, each by the last revision that it knows.
-watch = Watch(_last_revisions)
+watch = Watch(lambda owners: dict(run(_counters, owners=owners)))
 
 
 def id_of(row: Row) -> int:
-    task_id: int = row[_ID]
-    return task_id
+    return int(row[_ID])
 
 
 def revision_of(row: Row) -> int:
