@@ -135,9 +135,7 @@ def _authentication_problems(given: Mapping[str, str], settings: Settings) -> li
     if key_set and secret is not None:
         problems.append(f"BETTER_AUTH_SECRET and {key_set[0]} are both set: tokens are verified in one way")
     elif not key_set and secret is None and given.get("DATABASE_URL"):
-        problems.append(
-            "BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: a DATABASE_URL needs a way to verify tokens"
-        )
+        problems.append("BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: DATABASE_URL needs a way to verify tokens")
     if key_set == ["BETTER_AUTH_JWKS_URL"]:
         missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
         problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]

@@ -20,12 +20,9 @@ class IndexSchema(Schema):
 
     name = fields.String(required=True)
     version = fields.String(required=True)
-    links = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(metadata={"format": "uri-reference"}),
-        required=True,
-        metadata={"description": "Where to go on, as relative references."},
-    )
+    _text = {"description": "Where to go on, as relative references."}
+    _reference = {"format": "uri-reference"}
+    links = fields.Dict(fields.String(), fields.String(metadata=_reference), required=True, metadata=_text)
 
 
 @blp.route("/", methods=["GET"])
