@@ -59,6 +59,8 @@ MALFORMED = {
     "the same with a wish to be asked": head(
         "POST /health HTTP/1.1", "Transfer-Encoding: gzip", "Expect: 100-continue"
     ),
+    "chunks and a length": head("GET / HTTP/1.1", "Transfer-Encoding: chunked", "Content-Length: 5") + b"0\r\n\r\n",
+    "chunks in HTTP/1.0": head("GET / HTTP/1.0", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
     "a chunk without a size": head("POST /health HTTP/1.1", "Transfer-Encoding: chunked") + b"x\r\n",
 }
 

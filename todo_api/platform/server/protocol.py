@@ -17,11 +17,16 @@ class Parser(HTTPRequestParser):
     """Reads one request."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Replaces a 500 for half an IPv6 address in the target, or a length of 5,000 digits."""
+        """Replaces a 500 for half an IPv6 address in the target, or a length of 5,000 digits.
+
+        Refuses chunks beside a length or in HTTP/1.0: a proxy may see the request end elsewhere (RFC 9112, 6.1).
+        """
         try:
             super().parse_header(header_plus)
         except ValueError as error:
             raise ParsingError("malformed") from error
+        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("ambiguous length")
 
 
 class AppTask(WSGITask):
