@@ -100,6 +100,8 @@ class Connection:
                 self._enter(Phase.READING)
             self.active = monotonic()
             self._unparsed = data[request.received(data) :]
+            if request.empty or len(data) == RECEIVE_BYTES:
+                yield_to_others()  # since a client that never pauses would otherwise have every turn
             if request.completed and not request.empty:
                 return request
             if request.completed:  # an empty line between requests
@@ -171,6 +173,7 @@ class Connection:
         self._socket.shutdown(SHUT_WR)
         while self._socket.recv(RECEIVE_BYTES):
             self.active = monotonic()
+            yield_to_others()
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection, or its sending side: TCP shows no difference."""
