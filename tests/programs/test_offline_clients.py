@@ -23,27 +23,37 @@ SAME_FIELD = {
 }
 
 
+class Place:
+    """A server with clients; other clients of it do what takes long meanwhile."""
+
+    def __init__(self, stack: ExitStack, folder: Path, url: URL, workers: int) -> None:
+        folder.mkdir()
+        server = stack.enter_context(serving(folder, url, WEB_CONCURRENCY=workers))
+        self.clients = stack.enter_context(clients_of(folder, server.address, url))
+        self.others = stack.enter_context(clients_of(folder, server.address, url))
+        self.others.start("live.idleness")
+
+
 @pytest.fixture(scope="module")
-def places(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Clients]]:
-    """Clients of a server with one worker on SQLite, and of one with two on PostgreSQL."""
+def places(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
+    """One worker on SQLite, two on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("offline")
     with ExitStack() as stack:
-
-        def clients(url: URL, workers: int) -> Clients:
-            folder = tmp_path_factory.mktemp("offline")
-            server = stack.enter_context(serving(folder, url, WEB_CONCURRENCY=workers))
-            clients = stack.enter_context(clients_of(folder, server.address, url))
-            clients.start("live.idleness")  # takes long, and goes on beside the tests
-            return clients
-
+        url = migrate(stack.enter_context(postgres.database()))
         yield {
-            "sqlite": clients(sqlite_url(tmp_path_factory.mktemp("offline")), 1),
-            "postgresql": clients(migrate(stack.enter_context(postgres.database())), 2),
+            "sqlite": Place(stack, folder / "sqlite", sqlite_url(folder), 1),
+            "postgresql": Place(stack, folder / "postgresql", url, 2),
         }
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def clients(request: pytest.FixtureRequest, places: dict[str, Clients]) -> Clients:
+def place(request: pytest.FixtureRequest, places: dict[str, Place]) -> Place:
     return places[request.param]
+
+
+@pytest.fixture
+def clients(place: Place) -> Clients:
+    return place.clients
 
 
 @pytest.mark.parametrize("library", ["rxdb", "watermelondb"])
@@ -117,6 +127,6 @@ def test_clients_find_a_server_that_was_restarted_and_send_what_was_edited_meanw
 
 
 # The last: they have been idle since the first.
-def test_idle_clients_ask_twice_in_half_a_minute(clients: Clients) -> None:
-    for library, requests in clients.end("live.idleness").items():
+def test_idle_clients_ask_twice_in_half_a_minute(place: Place) -> None:
+    for library, requests in place.others.end().items():
         assert requests <= 2, library

@@ -26,33 +26,28 @@ class Clients:
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
         self._process = process
         self._log = log
-        self._answers: dict[str, Any] = {}
 
     def start(self, scenario: str, *given: Any, libraries: Sequence[str] = LIBRARIES) -> None:
-        """Start a scenario, such as `edits.sameField`, for each of the libraries, beside those under way."""
+        """Start a scenario, such as `edits.sameField`, for each of the libraries."""
         module, _, name = scenario.partition(".")
         line = {"module": module, "name": name, "libraries": libraries, "given": given}
         assert self._process.stdin
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
 
-    def end(self, scenario: str) -> dict[str, Any]:
-        """Wait for the end of a scenario that was started: the results by library."""
+    def end(self) -> dict[str, Any]:
+        """Wait for the end of what was started: the results by library."""
         assert self._process.stdout
-        name = scenario.partition(".")[2]
-        while name not in self._answers:
-            line = self._process.stdout.readline()
-            assert line, self._log.read_text()
-            answer = json.loads(line)
-            self._answers[answer["name"]] = answer
-        answer = self._answers.pop(name)
+        line = self._process.stdout.readline()
+        assert line, self._log.read_text()
+        answer = json.loads(line)
         assert not answer["errors"], "\n".join(f"{library}: {error}" for library, error in answer["errors"].items())
         results: dict[str, Any] = answer["results"]
         return results
 
     def run(self, scenario: str, *given: Any, libraries: Sequence[str] = LIBRARIES) -> dict[str, Any]:
         self.start(scenario, *given, libraries=libraries)
-        return self.end(scenario)
+        return self.end()
 
 
 @contextmanager

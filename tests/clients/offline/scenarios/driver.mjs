@@ -1,5 +1,5 @@
-// Reads a line of JSON for each scenario, {module, name, libraries, given}, runs it for all of these libraries at once,
-// beside other scenarios, and prints a line of JSON for its end: {name, "results": {library: …}, "errors": {library: …}}.
+// Reads a line of JSON for each scenario, {module, name, libraries, arguments}, runs it for all of these libraries at
+// once, and prints a line of JSON for its end: {"results": {library: …}} or {"errors": {library: …}}.
 import { createInterface } from "node:readline";
 import "./quick.mjs";
 
@@ -18,13 +18,11 @@ async function run({ module, name, libraries, given }) {
     ),
   );
   await Promise.all(work);
-  return { name, results, errors };
+  return { results, errors };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const scenario = JSON.parse(line);
-  run(scenario)
-    .catch((error) => ({ name: scenario.name, errors: { driver: describe(error) } }))
-    .then((answer) => process.stdout.write(`${JSON.stringify(answer)}\n`));
+  const answer = await run(JSON.parse(line)).catch((error) => ({ errors: { driver: describe(error) } }));
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 process.exit();
