@@ -1,7 +1,7 @@
 """An app's database: a request borrows a connection, and runs a statement or a transaction on it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any
@@ -73,14 +73,8 @@ class Database:
                 return self._run(connection, limits, clause, parameters)
 
             self._execute(connection, self._backend.begin)
-            try:
-                yield run
-                self._execute(connection, "COMMIT")
-            except BaseException:
-                with suppress(Exception):  # the first error counts, and a connection in doubt is discarded
-                    if self._backend.is_in_transaction(connection):
-                        self._execute(connection, "ROLLBACK")
-                raise
+            yield run  # after an error the connection is closed, which rolls back
+            self._execute(connection, "COMMIT")
 
     @contextmanager
     def connection(self) -> Iterator[Any]:

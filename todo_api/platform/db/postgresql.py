@@ -83,11 +83,6 @@ class PostgreSQL:
         """Whether a connection can go on after an error."""
         return not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
 
-    def is_in_transaction(self, connection: Any) -> bool:
-        """Whether a transaction is open, with no statement under way."""
-        status: int = connection.info.transaction_status
-        return status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR)
-
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
         # Asynchronous, so that the limit also holds under a server that did not call `limit_waits`.

@@ -55,9 +55,6 @@ class SQLite:
         """Never after an error: replacing it costs nothing."""
         return False
 
-    def is_in_transaction(self, connection: Any) -> bool:
-        return bool(connection.in_transaction)
-
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run SQL on a connection of its own. Raises sqlite3.Error."""
         # As a URI, so that no file is made if there is none.
