@@ -5,7 +5,7 @@ import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -55,12 +55,7 @@ def prepare() -> None:
     # ended workers leave no files behind.
     _process_name[:] = ["parent"]
     values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
-    parent = os.getpid()
-
-    @atexit.register
-    def remove() -> None:
-        if os.getpid() == parent:
-            shutil.rmtree(folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a worker ends without what is registered here
 
 
 def enter_worker(app: Flask, number: int) -> None:
@@ -89,7 +84,8 @@ def open_to(
             raise ApiError(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
         return metrics.show()
 
-    app.wsgi_app = metrics.counting_in_flight(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(metrics.in_flight.inc)
+    app.teardown_request(lambda error: metrics.in_flight.dec())
     return metrics.observe
 
 
@@ -109,7 +105,7 @@ class Metrics:
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(f"{prefix}_{name}", text, multiprocess_mode="livesum", registry=registry)
 
-        self._in_flight = gauge("requests_in_flight", "Requests being answered.")
+        self.in_flight = gauge("requests_in_flight", "Requests being answered.")
         self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
         for level in levels:
@@ -131,15 +127,6 @@ class Metrics:
     def begin(self) -> None:
         """Called in the process that serves, which may not be the one that made the app."""
         self._max.set(self._pool.size)
-
-    def counting_in_flight(self, app: Any) -> Any:
-        """The WSGI app, with its requests counted while they are in it."""
-
-        def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            with self._in_flight.track_inprogress():
-                return app(environ, start_response)  # type: ignore[no-any-return]
-
-        return counted
 
     def observe(self, answer: Answer) -> None:
         method = answer.method if answer.method in METHODS else "other"
