@@ -78,14 +78,10 @@ class Handler(logging.Handler):
 
 def _traceback(error: BaseException) -> str:
     """An error's frames and class, not its text, which may quote a token, a body or a statement's parameters."""
-    parts: list[str] = []
-    seen: list[BaseException] = []
-    while error not in seen:
-        seen.append(error)
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__) or error
-    return "\n\n".join(parts)
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{_traceback(cause)}\n\n" if cause else ""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}{frames}{type(error).__module__}.{type(error).__qualname__}"
 
 
 def _write(entry: Mapping[str, Any]) -> None:
@@ -114,12 +110,9 @@ def _output() -> tuple[int | None, bool]:
 
 
 def _text(entry: Mapping[str, Any]) -> bytes:
-    if "message" in entry:
-        text = "{time:%H:%M:%S} {level} {message}".format_map({**entry, "level": entry["level"].upper()})
-    else:
-        text = "{time:%H:%M:%S} {method} {route} {status} {duration_ms} ms {bytes} B {request_id}".format_map(
-            {**entry, "route": entry["route"] or "-"}
-        )
+    request_form = "{method} {route} {status} {duration_ms} ms {bytes} B {request_id}"
+    form = "{level} {message}" if "message" in entry else request_form
+    text = f"{entry['time']:%H:%M:%S} {form.format_map(entry)}"
     if "traceback" in entry:
         text += f" ({entry.get('request_id', '-')})\n{entry['traceback']}"
     return f"{text}\n".encode(errors="backslashreplace")

@@ -2,12 +2,9 @@
 
 import logging
 import select
-from array import array
 from contextlib import suppress
 from enum import Enum, auto
-from fcntl import ioctl
 from socket import SHUT_RDWR, SHUT_WR
-from termios import FIONREAD
 from time import monotonic
 from typing import Any
 
@@ -174,9 +171,7 @@ class Connection:
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection, or its sending side: TCP shows no difference."""
-        poller = select.poll()
-        poller.register(self._socket.fileno(), select.POLLRDHUP)
-        return bool(poller.poll(0))
+        return self._polled(select.POLLRDHUP)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -190,18 +185,17 @@ class Connection:
             return False
         if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
             return True
-        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._unread_bytes())
+        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._polled(select.POLLIN))
 
     @property
     def busy(self) -> bool:
         """Whether something of a request is still to be read, answered or sent."""
-        return self.phase is not Phase.IDLE or bool(self._unparsed) or bool(self._unread_bytes())
+        return self.phase is not Phase.IDLE or bool(self._unparsed) or self._polled(select.POLLIN)
 
-    def _unread_bytes(self) -> int:
-        size = array("i", [0])
-        with suppress(OSError):
-            ioctl(self._socket.fileno(), FIONREAD, size)
-        return size[0]
+    def _polled(self, event: int) -> bool:
+        poller = select.poll()
+        poller.register(self._socket.fileno(), event)
+        return bool(poller.poll(0))
 
     def unpark(self, *, left: bool = False) -> None:
         """End a wait, since the client has left or the server stops."""
