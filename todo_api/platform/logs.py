@@ -76,12 +76,16 @@ class Handler(logging.Handler):
         _write(entry)
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException | None) -> str:
     """An error's frames and class, not its text, which may quote a token, a body or a statement's parameters."""
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    before = f"{_traceback(cause)}\n\n" if cause else ""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{before}{frames}{type(error).__module__}.{type(error).__qualname__}"
+    parts: list[str] = []
+    seen: list[BaseException] = []
+    while error and error not in seen:
+        seen.append(error)
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(parts)
 
 
 def _write(entry: Mapping[str, Any]) -> None:

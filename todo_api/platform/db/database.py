@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Executable
 
@@ -85,7 +85,7 @@ class Database:
             pooled = self._take(admitted)
             yield pooled.connection
         except self._errors as error:
-            raise self._failed(error, pooled, admitted) from error
+            self._fail(error, pooled, admitted)
         except BaseException:
             if pooled:
                 self._return(pooled)
@@ -114,8 +114,8 @@ class Database:
                 if not self._availability.is_worth_waiting(admitted):
                     raise
 
-    def _failed(self, error: Exception, pooled: Pooled | None, admitted: float) -> Exception:
-        """Unavailable, which is logged, or the error itself if it means a bug on our side."""
+    def _fail(self, error: Exception, pooled: Pooled | None, admitted: float) -> NoReturn:
+        """Raise Unavailable, which is logged, or the error itself if it means a bug on our side."""
         is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
         is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
@@ -125,10 +125,10 @@ class Database:
         else:
             self._availability.failed(admitted, error)
         if is_bug:
-            return error
+            raise error
         if is_answer:
             self._availability.report(error)
-        return RolledBack() if isinstance(error, self._backend.rolled_back) else Unavailable()
+        raise (RolledBack if isinstance(error, self._backend.rolled_back) else Unavailable) from error
 
     def _return(self, pooled: Pooled) -> None:
         """Give back or discard a connection after an error."""

@@ -2,16 +2,15 @@
 
 import logging
 import re
+import string
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from inspect import CO_COROUTINE
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import quote
 
-import flask
-from flask import Flask
-from werkzeug.datastructures import ImmutableMultiDict
+from flask import Flask, Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -24,26 +23,15 @@ log = logging.getLogger(__name__)
 Observer = Callable[[logs.Answer], None]
 
 
-class Request(flask.Request):
-    """A request whose query may hold bytes that are not UTF-8, on which werkzeug would fail."""
-
-    @cached_property
-    def args(self) -> ImmutableMultiDict[str, str]:
-        query = self.query_string.decode(errors="replace")
-        return ImmutableMultiDict(parse_qsl(query, keep_blank_values=True))
-
-
 class App(Flask):
     """Flask, whatever `Host` a client sends, with faults logged without the path, which names a user."""
-
-    request_class = Request
 
     # Called with each answer.
     observers: Sequence[Observer] = ()
     # Whether the server is stopping; the server replaces it.
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
-    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """As Flask's, which checks `Host` three times, though no route depends on it."""
         if request is None or self.config["TRUSTED_HOSTS"]:
             return super().create_url_adapter(request)
@@ -74,6 +62,8 @@ class App(Flask):
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Adds headers to every answer, also to faults, and observes it. Costs a tenth of an `after_request`."""
         started = perf_counter()
+        if not environ.get("QUERY_STRING", "").isascii():  # not encoded: werkzeug fails where it is not UTF-8
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
