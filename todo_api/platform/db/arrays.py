@@ -5,22 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, ColumnElement, Dialect, FromClause, Text, bindparam, cast, column, func, select
+from sqlalchemy import JSON, ColumnElement, FromClause, Text, bindparam, cast, column, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeDecorator
 
-from todo_api.platform.db.types import EPOCH, MICROSECOND
-
-
-class _Values(TypeDecorator[Any]):
-    """A list as the driver takes it: an array on PostgreSQL, JSON on SQLite."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return list(value) if dialect.name == "postgresql" else orjson.dumps(list(value)).decode()
+from todo_api.platform.db.types import EPOCH, MICROSECOND, Values
 
 
 class any_of(ColumnElement[bool]):
@@ -30,7 +19,7 @@ class any_of(ColumnElement[bool]):
 
     def __init__(self, compared: Any, parameter: str) -> None:
         self.compared = compared
-        self.values = bindparam(parameter, type_=_Values)
+        self.values = bindparam(parameter, type_=Values)
 
 
 @compiles(any_of)

@@ -37,8 +37,20 @@ class _InstantInUTC(TypeDecorator[datetime]):
 UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
 
 
-class TextList(TypeDecorator[list[str]]):
-    """A list of strings: an array on PostgreSQL, JSON on SQLite. An empty one is stored as null, cheap to read."""
+class Values(TypeDecorator[list[Any]]):
+    """A list as the driver takes it: an array on PostgreSQL, JSON on SQLite; null for an empty one."""
+
+    impl: Any = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        if not value:
+            return None
+        return orjson.dumps(list(value)).decode() if dialect.name == "sqlite" else list(value)
+
+
+class TextList(Values):
+    """A list of strings in a column. An empty one is stored as null, which is cheap to read."""
 
     impl = ARRAY
     cache_ok = True
@@ -49,11 +61,6 @@ class TextList(TypeDecorator[list[str]]):
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        if not value:
-            return None
-        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # psycopg2 makes lists by itself.

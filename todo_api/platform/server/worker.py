@@ -162,9 +162,6 @@ class Server:
         except OSError:  # no file descriptor is free for it
             self._clients.stop()
             return
-        for option in self.adj.socket_options:
-            with contextlib.suppress(OSError):  # the client has left, as its greenlet finds out
-                client.setsockopt(*option)
         connection = Connection(self, gevent_socket(client.family, client.type, fileno=client.detach()), address)
         self.connections.add(connection)
         gevent.spawn(connection.run)
