@@ -49,7 +49,6 @@ class Connection:
         self._socket = client
         self._unparsed = b""  # received after the request that is being answered
         self._unsent = b""
-        self._holds_place = False
         self._left = False
         self._wake = Event()
         self._enter(Phase.IDLE)
@@ -75,14 +74,13 @@ class Connection:
             return False
         self._enter(Phase.ANSWERING)
         waited = not self.server.places.acquire(blocking=False) and self.server.places.acquire()
-        self._holds_place = True
         try:
             if waited and self.has_left():
                 return False  # the client gave up meanwhile
             task = self._answer(request)
         finally:
             # Before the rest is sent: clients that do not read would else hold all places.
-            self._give_back_place()
+            self.server.places.release()
         self._flush()
         if request.error:
             self._linger()
@@ -127,22 +125,16 @@ class Connection:
         if not self.server.has_room_to_park():
             return False
         self._wake = wake
-        self._give_back_place()
+        self.server.places.release()
         self._enter(Phase.PARKED)
         self.server.parked.add(self)
         wake.wait(seconds)
         self.server.parked.discard(self)
+        self.server.places.acquire()
         if self._left:
             raise ClientLeft
-        self.server.places.acquire()
-        self._holds_place = True
         self._enter(Phase.ANSWERING)
         return not self.server.draining
-
-    def _give_back_place(self) -> None:
-        if self._holds_place:
-            self._holds_place = False
-            self.server.places.release()
 
     def write_soon(self, data: bytes) -> int:
         """For waitress's task. Keeps one piece, which most answers are in whole, until the place is given back."""
