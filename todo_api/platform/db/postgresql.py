@@ -10,7 +10,7 @@ from sqlalchemy import Dialect
 
 from todo_api.platform.db.pool import Pooled
 from todo_api.platform.options import DatabaseOptions
-from todo_api.platform.waiting import wait_for
+from todo_api.platform.waiting import poll, wait_for
 
 # Shorter than the five minutes after which a serverless PostgreSQL sleeps.
 RECYCLE_SECONDS = 240
@@ -71,9 +71,7 @@ class PostgreSQL:
         """Whether an idle connection still works; one from before `lost` may never learn that it is closed."""
         if pooled.made <= max(lost, monotonic() - RECYCLE_SECONDS):
             return False
-        poller = select.poll()
-        poller.register(pooled.connection, select.POLLIN)
-        return not poller.poll(0)  # if there is something to read, it is the end
+        return not poll(pooled.connection.fileno(), select.POLLIN)  # if there is something to read, it is the end
 
     def gave_up(self, error: Exception) -> bool:
         """Whether a healthy server gave up on one statement: at a time limit, or to end a deadlock."""

@@ -12,7 +12,7 @@ from gevent.event import Event
 from gevent.socket import socket
 
 from todo_api.platform.server.protocol import AppTask, Parser, RefusalTask
-from todo_api.platform.waiting import yield_to_others
+from todo_api.platform.waiting import poll, yield_to_others
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class Connection:
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection, or its sending side: TCP shows no difference."""
-        return self._polled(select.POLLRDHUP)
+        return poll(self._socket.fileno(), select.POLLRDHUP)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -177,17 +177,15 @@ class Connection:
             return False
         if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
             return True
-        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._polled(select.POLLIN))
+        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._has_unread())
 
     @property
     def busy(self) -> bool:
         """Whether something of a request is still to be read, answered or sent."""
-        return self.phase is not Phase.IDLE or bool(self._unparsed) or self._polled(select.POLLIN)
+        return self.phase is not Phase.IDLE or bool(self._unparsed) or self._has_unread()
 
-    def _polled(self, event: int) -> bool:
-        poller = select.poll()
-        poller.register(self._socket.fileno(), event)
-        return bool(poller.poll(0))
+    def _has_unread(self) -> bool:
+        return poll(self._socket.fileno(), select.POLLIN)
 
     def unpark(self, *, left: bool = False) -> None:
         """End a wait, since the client has left or the server stops."""
