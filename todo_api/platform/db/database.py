@@ -28,7 +28,7 @@ class Database:
     - *admit*: while the database hangs, the request is turned away at once (Unavailable);
     - *take* a connection from the pool, waiting as long as others come back;
     - use it, then *give back* the connection; the database has *answered*;
-    - if that *failed*, the connection is discarded unless it is as good as new. An error that means an outage becomes
+    - if that *failed*, the connection is closed unless it is as good as new. An error that means an outage becomes
       Unavailable, one that means a bug on our side stays as it is. Nothing is tried again here.
     """
 
@@ -88,7 +88,7 @@ class Database:
             self._fail(error, pooled, admitted)
         except BaseException:
             if pooled:
-                self._return(pooled)
+                self.pool.give_back(pooled, keep=self._backend.is_as_good_as_new(pooled.connection))
             raise
         self.pool.give_back(pooled)
         self._availability.answered()
@@ -119,7 +119,7 @@ class Database:
         is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
         is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
-            self._return(pooled) if is_answer else self.pool.discard(pooled)
+            self.pool.give_back(pooled, keep=is_answer and self._backend.is_as_good_as_new(pooled.connection))
         if is_answer:
             self._availability.answered()
         else:
@@ -129,10 +129,3 @@ class Database:
         if is_answer:
             self._availability.report(error)
         raise (RolledBack if isinstance(error, self._backend.rolled_back) else Unavailable) from error
-
-    def _return(self, pooled: Pooled) -> None:
-        """Give back or discard a connection after an error."""
-        if self._backend.is_as_good_as_new(pooled.connection):
-            self.pool.give_back(pooled)
-        else:
-            self.pool.discard(pooled)
