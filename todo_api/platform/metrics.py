@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -96,15 +96,14 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._pool = database(app).pool
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        own: Any = {"namespace": prefix, "registry": self._registry}
+        gauge: Any = partial(Gauge, multiprocess_mode="livesum", **own)
         route = ["method", "route"]
-        requests = Counter(f"{prefix}_requests", "Requests answered.", [*route, "status"], registry=registry)
-        name, text = f"{prefix}_request_duration_seconds", "Time to answer a request."
-        durations = Histogram(name, text, route, buckets=BUCKETS, registry=registry)
-
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"{prefix}_{name}", text, multiprocess_mode="livesum", registry=registry)
-
+        requests = Counter("requests", "Requests answered.", [*route, "status"], **own)
+        durations = Histogram("request_duration_seconds", "Time to answer a request.", route, buckets=BUCKETS, **own)
+        # Bounded, since routes, statuses and METHODS are.
+        self._labelled = cache(lambda *labels: (requests.labels(*labels), durations.labels(*labels[:2])))
         self.in_flight = gauge("requests_in_flight", "Requests being answered.")
         self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
@@ -113,16 +112,10 @@ class Metrics:
         # Each count, its children by outcome, and the values that they have so far.
         self._counts: list[tuple[Mapping[str, int], dict[str, Any], dict[str, int]]] = []
         for name, text, values in counts:
-            counter = Counter(f"{prefix}_{name}", text, ["outcome"], registry=registry)
+            counter = Counter(name, text, ["outcome"], **own)
             children = {outcome: counter.labels(outcome) for outcome in values}
             self._counts.append((values, children, dict.fromkeys(values, 0)))
         self._lock = Lock()
-
-        @cache  # bounded, since routes, statuses and METHODS are
-        def labelled(method: str, route: str, status: int) -> tuple[Any, Any]:
-            return requests.labels(method, route, status), durations.labels(method, route)
-
-        self._labelled = labelled
 
     def begin(self) -> None:
         """Called in the process that serves, which may not be the one that made the app."""

@@ -196,6 +196,5 @@ class Server:
         for connection in self.parked:
             if connection.has_left():
                 connection.unpark(left=True)
-        is_open = self._listener.fileno() >= 0
-        if is_open and not self._is_full() and not self._clients.active:  # type: ignore[attr-defined]
-            self._clients.start(self._accept)
+        if self._listener.fileno() >= 0 and not self._is_full():  # not closed
+            self._clients.start(self._accept)  # changes nothing where it accepts already
