@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from todo_api.platform.logs import REQUEST_ID_HEADER
 from todo_api.platform.web.arguments import JSON
-from todo_api.platform.web.errors import DETAILS, MESSAGES
+from todo_api.platform.web.errors import MESSAGES, reason
 from todo_api.platform.web.headers import RETRY_AFTER
 
 
@@ -71,7 +71,7 @@ class ErrorAnswer(NamedTuple):
     members: Mapping[str, Any] = {}  # what the examples have besides, according to `schema`
 
     def documented(self) -> dict[str, Any]:
-        details = self.details or {DETAILS[self.status]: DETAILS[self.status]}
+        details = self.details or {reason(self.status): reason(self.status)}
         values = {
             summary: {"detail": text, "status_code": self.status, **self.members} for summary, text in details.items()
         }
