@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, cast, func, li
 from todo_api.platform.db.arrays import contains_all
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import EPOCH, MICROSECOND
+from todo_api.platform.db.types import EPOCH, microseconds
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
 from todo_api.tasks.store import COLUMNS, NAMES
 
@@ -38,10 +38,6 @@ class Order(NamedTuple):
 
     def position_of(self, row: Row) -> Position:
         return Position(self.number(row[NAMES.index(self.name)]), row[NAMES.index("id")])
-
-
-def _microseconds(at: datetime) -> int:
-    return (at.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 
 
 def _time(microseconds: int) -> datetime:
@@ -81,13 +77,13 @@ def _priority(number: int) -> int:
 _columns = Task.__table__.c
 # Written as in the index: with a parameter it would be another expression.
 _due_or_last = func.coalesce(Task.due, literal_column(f"'{NO_DUE}'"))
-_newest_first = Order(_columns.created_at, True, "created_at", _microseconds, _time)
+_newest_first = Order(_columns.created_at, True, "created_at", microseconds, _time)
 ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
     "due": Order(_due_or_last, False, "due", _due_number, _due),
     "-priority": Order(_columns.priority, True, "priority", int, _priority),
-    "-updated": Order(_columns.updated_at, True, "updated_at", _microseconds, _time),
+    "-updated": Order(_columns.updated_at, True, "updated_at", microseconds, _time),
 }
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {

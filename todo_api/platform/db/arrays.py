@@ -1,7 +1,6 @@
 """Parameters that hold many values, on both databases: a list to compare a column with, and rows to write."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -9,7 +8,7 @@ from sqlalchemy import JSON, ColumnElement, FromClause, Text, bindparam, cast, c
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from todo_api.platform.db.types import EPOCH, MICROSECOND, Values
+from todo_api.platform.db.types import Values, microseconds
 
 
 class any_of(ColumnElement[bool]):
@@ -64,10 +63,4 @@ def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str)
 def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
     """Rows as a parameter of `rows_in`, which takes what it needs of each; times are in UTC, without a zone."""
     option = orjson.OPT_NAIVE_UTC if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
-    return orjson.dumps(rows, default=_microseconds, option=option).decode()
-
-
-def _microseconds(value: object) -> int:
-    if not isinstance(value, datetime):
-        raise TypeError
-    return (value.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+    return orjson.dumps(rows, default=microseconds, option=option).decode()

@@ -11,6 +11,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """The microseconds since 1970 of a time in UTC, which may be naive."""
+    return (at.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+
+
 class _Microseconds(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True

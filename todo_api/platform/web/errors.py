@@ -78,7 +78,7 @@ class InvalidInput(ApiError):
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, INVALID)
-        self.errors = as_errors((f"{location}.{name}" if name else location, problem) for name, problem in problems)
+        self.errors = as_errors((f"{location}.{name}" if name else location, wrong) for name, wrong in problems)
 
 
 def unavailable() -> ApiError:
