@@ -11,41 +11,41 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from todo_api.platform.db.types import Values, microseconds
 
 
-class any_of(ColumnElement[bool]):
-    """Whether a column has one of the values in a parameter, which may be empty."""
+class _Comparison(ColumnElement[bool]):
+    """Compares a column with the values in a parameter, in the SQL of each database."""
 
-    inherit_cache = True
+    postgresql: str
+    sqlite: str
 
     def __init__(self, compared: Any, parameter: str) -> None:
         self.compared = compared
-        self.values = bindparam(parameter, type_=Values)
+        self.values = bindparam(parameter, type_=compared.type if isinstance(compared.type, Values) else Values)
 
 
-@compiles(any_of)
-def _any_of_sql(element: any_of, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Comparison)
+def _sql(element: _Comparison, compiler: SQLCompiler, **options: Any) -> str:
+    form = element.postgresql if compiler.dialect.name == "postgresql" else element.sqlite
     compared, values = compiler.process(element.compared, **options), compiler.process(element.values, **options)
-    if compiler.dialect.name == "postgresql":
-        return f"{compared} = ANY({values})"
-    return f"{compared} IN (SELECT value FROM json_each({values}))"
+    return form.format(compared=compared, values=values)
 
 
-class contains_all(ColumnElement[bool]):
-    """Whether a TextList has all the strings in a parameter."""
+class any_of(_Comparison):
+    """Whether a column has one of the values, of which there may be none."""
 
     inherit_cache = True
-
-    def __init__(self, strings: Any, parameter: str) -> None:
-        self.strings = strings
-        self.values = bindparam(parameter, type_=strings.type)
+    postgresql = "{compared} = ANY({values})"
+    sqlite = "{compared} IN (SELECT value FROM json_each({values}))"
 
 
-@compiles(contains_all)
-def _contains_all_sql(element: contains_all, compiler: SQLCompiler, **options: Any) -> str:
-    strings, values = compiler.process(element.strings, **options), compiler.process(element.values, **options)
-    if compiler.dialect.name == "postgresql":
-        return f"{strings} @> {values}"
-    matches = f"SELECT 1 FROM json_each({strings}) AS string WHERE string.value = wanted.value"
-    return f"NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS ({matches}))"
+class contains_all(_Comparison):
+    """Whether a TextList has all of the values."""
+
+    inherit_cache = True
+    postgresql = "{compared} @> {values}"
+    sqlite = (
+        "NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS "
+        "(SELECT 1 FROM json_each({compared}) AS string WHERE string.value = wanted.value))"
+    )
 
 
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> FromClause:

@@ -49,7 +49,6 @@ class Connection:
         self._socket = client
         self._unparsed = b""  # received after the request that is being answered
         self._unsent = b""
-        self._left = False
         self._wake = Event()
         self._enter(Phase.IDLE)
 
@@ -131,7 +130,7 @@ class Connection:
         wake.wait(seconds)
         self.server.parked.discard(self)
         self.server.places.acquire()
-        if self._left:
+        if self.has_left():
             raise ClientLeft
         self._enter(Phase.ANSWERING)
         return not self.server.draining
@@ -187,9 +186,8 @@ class Connection:
     def _has_unread(self) -> bool:
         return poll(self._socket.fileno(), select.POLLIN)
 
-    def unpark(self, *, left: bool = False) -> None:
+    def unpark(self) -> None:
         """End a wait, since the client has left or the server stops."""
-        self._left = left
         self._wake.set()
 
     def shut_down(self, how: int = SHUT_RDWR) -> None:

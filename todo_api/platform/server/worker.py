@@ -195,6 +195,6 @@ class Server:
                 connection.shut_down()
         for connection in self.parked:
             if connection.has_left():
-                connection.unpark(left=True)
+                connection.unpark()
         if self._listener.fileno() >= 0 and not self._is_full():  # not closed
             self._clients.start(self._accept)  # changes nothing where it accepts already
