@@ -4,7 +4,7 @@ from todo_api.auth import tokens
 from todo_api.auth.blueprint import FORBIDDEN, UNAUTHORIZED
 from todo_api.platform import logs, metrics
 from todo_api.platform.db import engine
-from todo_api.platform.web.app import App, Observer
+from todo_api.platform.web.app import App
 from todo_api.platform.web.components import ERRORS
 from todo_api.platform.web.headers import allow_origins
 from todo_api.platform.web.openapi import Api
@@ -30,10 +30,8 @@ def create_app(settings: Settings | None = None) -> App:
         api.register_blueprint(blueprint)
     docs.init_app(app, api)
     allow_origins(app, settings.cors_origins)
-    observers: list[Observer] = [logs.write_line]
     if settings.metrics_token is not None:
         counts = [metrics.Count("jwks_fetches", "Fetches of the key set.", tokens.verifier(app).fetches)]
         levels = [metrics.Level("waiting", "Requests that wait for a change.", watch.observe_by)]
-        observers.append(metrics.open_to(app, settings.metrics_token, "todo", counts, levels))
-    app.observers = observers
+        metrics.open_to(app, settings.metrics_token, "todo", counts, levels)
     return app

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from flask import has_request_context, request
@@ -30,35 +30,6 @@ def request_id(environ: dict[str, Any]) -> str:
     return known
 
 
-class Answer(NamedTuple):
-    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
-
-    request_id: str
-    method: str
-    route: str | None
-    status: int
-    seconds: float  # without `waited`
-    size: int
-    waited: float  # the seconds for which it was parked
-
-
-def write_line(answer: Answer) -> None:
-    """Log one request."""
-    _write(
-        {
-            "time": datetime.now(UTC),
-            "level": "info" if answer.status < 500 else "error",
-            "request_id": answer.request_id,
-            "method": answer.method[:16],
-            "route": answer.route,
-            "status": answer.status,
-            "duration_ms": round(answer.seconds * 1000, 2),
-            "bytes": answer.size,
-            **({"waited_ms": round(answer.waited * 1000)} if answer.waited else {}),
-        }
-    )
-
-
 class Handler(logging.Handler):
     """Writes the standard library's log records in the form of the requests' lines."""
 
@@ -73,7 +44,7 @@ class Handler(logging.Handler):
             entry["request_id"] = request_id(request.environ)
         if record.exc_info and record.exc_info[1]:
             entry["traceback"] = _traceback(record.exc_info[1])
-        _write(entry)
+        write(entry)
 
 
 def _traceback(error: BaseException | None) -> str:
@@ -88,7 +59,8 @@ def _traceback(error: BaseException | None) -> str:
     return "\n\n".join(parts)
 
 
-def _write(entry: Mapping[str, Any]) -> None:
+def write(entry: Mapping[str, Any]) -> None:
+    """Write one line, unless nobody reads fast enough."""
     descriptor, as_text = _output()
     if descriptor is None:
         return

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, request
 
 from todo_api.platform.db.engine import database
-from todo_api.platform.logs import Answer
+from todo_api.platform.web.app import App
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import METHODS
 
@@ -68,10 +68,8 @@ def enter_worker(app: Flask, number: int) -> None:
         app.extensions[__name__].begin()
 
 
-def open_to(
-    app: Flask, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]
-) -> Callable[[Answer], None]:
-    """Open `/metrics` to this token. Returns what to call with each answer. `prefix` begins every name."""
+def open_to(app: App, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]) -> None:
+    """Open `/metrics` to this token. `prefix` begins every name."""
     metrics = app.extensions[__name__] = Metrics(app, prefix, counts, levels)
     if not _process_name:
         metrics.begin()
@@ -86,7 +84,7 @@ def open_to(
 
     app.before_request(metrics.in_flight.inc)
     app.teardown_request(lambda error: metrics.in_flight.dec())
-    return metrics.observe
+    app.observers = (*app.observers, metrics.observe)
 
 
 class Metrics:
@@ -121,11 +119,12 @@ class Metrics:
         """Called in the process that serves, which may not be the one that made the app."""
         self._max.set(self._pool.size)
 
-    def observe(self, answer: Answer) -> None:
-        method = answer.method if answer.method in METHODS else "other"
-        count, durations = self._labelled(method, answer.route or "", answer.status)
+    def observe(self, line: Mapping[str, Any]) -> None:
+        """Count an answer, by its line in the log."""
+        method = line["method"] if line["method"] in METHODS else "other"
+        count, durations = self._labelled(method, line["route"] or "", line["status"])
         count.inc()
-        durations.observe(answer.seconds)
+        durations.observe(line["duration_ms"] / 1000)
         self._in_use.set(self._pool.in_use)
         for values, children, known in self._counts:
             if values != known:

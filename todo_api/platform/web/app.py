@@ -3,7 +3,8 @@
 import logging
 import re
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache, partial
 from inspect import CO_COROUTINE
 from time import perf_counter
@@ -20,14 +21,12 @@ from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
 
-Observer = Callable[[logs.Answer], None]
-
 
 class App(Flask):
     """Flask, whatever `Host` a client sends, with faults logged without the path, which names a user."""
 
-    # Called with each answer.
-    observers: Sequence[Observer] = ()
+    # Called with the log line of each answer.
+    observers: Sequence[Callable[[Mapping[str, Any]], None]] = (logs.write,)
     # Whether the server is stopping; the server replaces it.
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
@@ -71,19 +70,22 @@ class App(Flask):
             headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
             headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule
-            method = environ["REQUEST_METHOD"]
+            method, code = environ["REQUEST_METHOD"], int(status[:3])
             parked = environ.get(PARKED_SECONDS, 0.0)
-            answer = logs.Answer(
-                request_id,
-                method,
-                _template(rule.rule) if rule else None,
-                int(status[:3]),
-                perf_counter() - started - parked,
-                0 if method == "HEAD" else int(given.get("Content-Length", 0)),
-                parked,
-            )
+            line = {
+                "time": datetime.now(UTC),
+                "level": "info" if code < 500 else "error",
+                "request_id": request_id,
+                "method": method[:16],
+                "route": _template(rule.rule) if rule else None,  # the path itself names a user
+                "status": code,
+                "duration_ms": round(1000 * (perf_counter() - started - parked), 2),
+                "bytes": 0 if method == "HEAD" else int(given.get("Content-Length", 0)),
+            }
+            if parked:
+                line["waited_ms"] = round(1000 * parked)
             for observe in self.observers:
-                observe(answer)
+                observe(line)
             return start_response(status, headers, exc_info)
 
         return super().wsgi_app(environ, start)
