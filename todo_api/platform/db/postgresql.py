@@ -1,6 +1,7 @@
 """PostgreSQL, directly or behind a pooler in transaction mode, which allows neither start-up options nor SET."""
 
 import select
+from contextlib import closing
 from time import monotonic
 from typing import Any
 
@@ -84,15 +85,12 @@ class PostgreSQL:
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
         # Asynchronous, so that the limit also holds under a server that did not call `limit_waits`.
-        connection = psycopg2.connect(*self._arguments, **self._keywords, async_=True)
-        try:
+        with closing(psycopg2.connect(*self._arguments, **self._keywords, async_=True)) as connection:
             _wait_until(deadline, connection)
             cursor = connection.cursor()  # kept, since the connection refers to it weakly
             # The server gives up as well: else these would pile up behind a lock on the table.
             cursor.execute(self.limits(seconds) + question)
             _wait_until(deadline, connection)
-        finally:
-            connection.close()
 
 
 def _wait_until(deadline: float, connection: Any) -> None:
