@@ -65,15 +65,13 @@ def run(
 
 
 def connection_limit(database_connections: int) -> int:
-    """The clients that a worker may hold. Raises this process's limit of open files for it as far as allowed."""
-    others = 2 * database_connections + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= MAX_CONNECTIONS + others:
+    """The clients that a worker may hold. Raises this process's limit of open files as far as allowed."""
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    limit = max(files - 2 * database_connections - OTHER_FILES, 1)
+    if files == resource.RLIM_INFINITY or limit >= MAX_CONNECTIONS:
         return MAX_CONNECTIONS
-    soft = MAX_CONNECTIONS + others if hard == resource.RLIM_INFINITY else min(MAX_CONNECTIONS + others, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if (limit := max(soft - others, 1)) < MAX_CONNECTIONS:
-        log.warning("at most %d connections a worker, since it may open only %d files", limit, soft)
+    log.warning("at most %d connections a worker, since it may open only %d files", limit, files)
     return limit
 
 
