@@ -76,4 +76,4 @@ def _load(sent: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, Prob
     try:
         return _operation.load(sent, unknown=EXCLUDE), []
     except ValidationError as error:
-        return error.valid_data, problems_in(error.messages, _operation)  # type: ignore[return-value]
+        return error.valid_data, list(problems_in(error.messages))  # type: ignore[return-value]
