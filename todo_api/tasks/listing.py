@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, cast, func, literal_column, select, tuple_
 
-from todo_api.platform.db.arrays import contains_all
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import EPOCH, microseconds
+from todo_api.platform.db.types import EPOCH, contains_all, microseconds
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
 from todo_api.tasks.store import COLUMNS, NAMES
 
