@@ -5,9 +5,8 @@ from todo_api.auth.blueprint import FORBIDDEN, UNAUTHORIZED
 from todo_api.platform import logs, metrics
 from todo_api.platform.db import engine
 from todo_api.platform.web.app import App
-from todo_api.platform.web.components import ERRORS
 from todo_api.platform.web.headers import allow_origins
-from todo_api.platform.web.openapi import Api
+from todo_api.platform.web.openapi import ERRORS, Api
 from todo_api.service import docs, document, health, index
 from todo_api.settings import Settings, read_settings
 from todo_api.tasks import answers, sync_views, views

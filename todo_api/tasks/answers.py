@@ -1,8 +1,8 @@
 """The document of the operations' answers, without the examples: shared errors, links, conditional headers."""
 
-from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.fields import OneOf
 from todo_api.platform.web.headers import LINK
+from todo_api.platform.web.openapi import ApiErrorSchema, ErrorAnswer
 from todo_api.tasks import examples
 from todo_api.tasks.schemas import TaskSchema
 from todo_api.tasks.sync_schemas import TombstoneSchema

@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from todo_api.platform.web.components import ProblemSchema
 from todo_api.platform.web.fields import Choice, Integer, IntegerText, Items, Length, Object, OneOf, Range, Timestamp
+from todo_api.platform.web.openapi import ProblemSchema
 from todo_api.tasks import examples
 from todo_api.tasks.model import KEY_LENGTH
 from todo_api.tasks.schemas import (
