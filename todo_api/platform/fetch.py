@@ -58,7 +58,7 @@ async def _get(url: SplitResult, max_bytes: int) -> tuple[HTTPResponse, bytes]:
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         headers = "Accept: application/json\r\nUser-Agent: todo-api\r\nConnection: close"
         writer.write(f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\n{headers}\r\n\r\n".encode())
-        received = b""
+        received = b""  # to the end of the connection, which is that of the answer
         while len(received) < max_bytes + MAX_HEADER_BYTES and (piece := await reader.read(max_bytes)):
             received += piece
     finally:
