@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import URL
@@ -23,70 +22,30 @@ DB_SECONDS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every setting, in the README's order. A field's name in capitals is its variable."""
+    """Every setting, in the order of the README, which says more of each. Its name in capitals is its variable."""
 
-    database_url: URL | None = setting(
-        None,
-        casts.database_url,
-        "`postgres://`, `postgresql://` or `sqlite:///`; unset: SQLite in `instance/`",
-        secret=True,
-    )
-    better_auth_secret: str | None = setting(
-        None, str, "the secret that signs the tokens, at least 32, 48 or 64 bytes for HS256, 384, 512", secret=True
-    )
-    better_auth_url: str | None = setting(
-        None, casts.base_url, "where Better Auth is: its published keys verify the tokens, and there is no secret"
-    )
-    better_auth_jwks_url: str | None = setting(
-        None,
-        casts.web_url,
-        "its key set; unset: `/api/auth/jwks` at `BETTER_AUTH_URL`, or `/jwks` after that one's path",
-    )
-    jwt_algorithm: str = setting(
-        "HS256", casts.algorithm, "`HS256`, `HS384` or `HS512`, with the secret; published keys name their own"
-    )
-    jwt_issuer: str | None = setting(
-        None, str, "the `iss` that a token must carry; unset: the origin of `BETTER_AUTH_URL`, or any"
-    )
-    jwt_audience: tuple[str, ...] | None = setting(
-        None, casts.names, "the `aud` that a token must carry; a JSON list: one of them; unset: as `JWT_ISSUER`"
-    )
+    database_url: URL | None = setting(None, casts.database_url, "PostgreSQL or SQLite", secret=True)
+    better_auth_secret: str | None = setting(None, str, "the secret that signs the tokens", secret=True)
+    better_auth_url: str | None = setting(None, casts.base_url, "where Better Auth is")
+    better_auth_jwks_url: str | None = setting(None, casts.web_url, "its key set")
+    jwt_algorithm: str = setting("HS256", casts.algorithm, "`HS256`, `HS384` or `HS512`, with the secret")
+    jwt_issuer: str | None = setting(None, str, "the `iss` that a token must carry")
+    jwt_audience: tuple[str, ...] | None = setting(None, casts.names, "the `aud` that a token must carry")
     jwt_leeway_seconds: int = setting(10, whole_number(0, 300), "clock difference allowed for `exp`, `nbf` and `iat`")
-    cors_origins: tuple[str, ...] = setting(
-        ("http://localhost:3000",), casts.origins, "a JSON list of the exact origins whose pages may call"
-    )
+    cors_origins: tuple[str, ...] = setting(("http://localhost:3000",), casts.origins, "a JSON list of exact origins")
     debug: bool = setting(False, casts.yes_or_no, "log more; nothing else")
     host: str = setting("127.0.0.1", str, "address to listen on")
     port: int = setting(8000, whole_number(1, 65535), "port to listen on")
-    web_concurrency: int | None = setting(
-        None, whole_number(1, 64), "worker processes; unset: 1 on SQLite, else one a CPU, at most 4"
-    )
-    pin_workers: bool | None = setting(
-        None,
-        casts.yes_or_no,
-        "keep each worker on one CPU; unset: only where the service may use fewer CPUs than the host has",
-    )
-    threads: int = setting(
-        8, whole_number(1, 256), "requests that a worker can have in the database at once; its pool is as large"
-    )
-    lame_duck_seconds: int = setting(
-        2, whole_number(0, 60), "a stopping service goes on accepting for so long, and is not ready"
-    )
-    drain_seconds: int = setting(
-        6, whole_number(1, 300), "then what was accepted has so long to end; the stop takes a second more at most"
-    )
+    web_concurrency: int | None = setting(None, whole_number(1, 64), "worker processes")
+    pin_workers: bool | None = setting(None, casts.yes_or_no, "keep each worker on one CPU")
+    threads: int = setting(8, whole_number(1, 256), "requests that a worker can have in the database at once")
+    lame_duck_seconds: int = setting(2, whole_number(0, 60), "a stopping service goes on accepting for so long")
+    drain_seconds: int = setting(6, whole_number(1, 300), "then what was accepted has so long to end")
     max_body_bytes: int = setting(1024 * 1024, whole_number(1024, 2**30), "a larger request body is refused (413)")
     db_connect_timeout_seconds: int = setting(3, whole_number(1, DB_SECONDS), "limit for connecting to PostgreSQL")
     db_lock_timeout_seconds: int = setting(2, whole_number(1, DB_SECONDS), "limit for waiting for a lock")
-    db_statement_timeout_seconds: int = setting(
-        4, whole_number(1, DB_SECONDS), f"limit for one statement; with the one for connecting at most {DB_SECONDS}"
-    )
-    metrics_token: str | None = setting(
-        None,
-        casts.token,
-        "the bearer token that opens `/metrics`, at least 16 characters; unset: there is none",
-        secret=True,
-    )
+    db_statement_timeout_seconds: int = setting(4, whole_number(1, DB_SECONDS), "limit for one statement")
+    metrics_token: str | None = setting(None, casts.token, "the bearer token that opens `/metrics`", secret=True)
 
     @property
     def uses_sqlite(self) -> bool:
@@ -150,23 +109,22 @@ def read_settings(environment: Mapping[str, str] | None = None, env_file: str = 
     # An empty secret is a mistake: it is refused, rather than treated as unset.
     given = read_environment(environment, env_file, may_be_empty={"BETTER_AUTH_SECRET"})
     values, problems = cast_settings(Settings, given)
-    problems += _authentication_problems(given, values)
-    names = ("db_connect_timeout_seconds", "db_statement_timeout_seconds")
-    if sum(values.get(name, getattr(Settings, name)) for name in names) > DB_SECONDS:
+    settings = Settings(**values)  # with the defaults of those that are wrong
+    problems += _authentication_problems(given, settings)
+    if settings.db_connect_timeout_seconds + settings.db_statement_timeout_seconds > DB_SECONDS:
         problems.append(
             f"DB_CONNECT_TIMEOUT_SECONDS and DB_STATEMENT_TIMEOUT_SECONDS together must be at most {DB_SECONDS}:"
             " a request is answered within ten seconds"
         )
     if problems:
         raise SettingsError(problems)
-    return Settings(**values)
+    return settings
 
 
-def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]) -> list[str]:
+def _authentication_problems(given: Mapping[str, str], settings: Settings) -> list[str]:
     """Problems with the one way to verify tokens: a secret, a key set, or a secret that the service makes."""
     problems: list[str] = []
-    secret = values.get("better_auth_secret")
-    algorithm = values.get("jwt_algorithm", Settings.jwt_algorithm)
+    secret, algorithm = settings.better_auth_secret, settings.jwt_algorithm
     if secret == "":
         problems.append("BETTER_AUTH_SECRET is empty")
     elif secret == BETTER_AUTH_DEFAULT_SECRET:
@@ -177,9 +135,7 @@ def _authentication_problems(given: Mapping[str, str], values: Mapping[str, Any]
     if key_set and secret is not None:
         problems.append(f"BETTER_AUTH_SECRET and {key_set[0]} are both set: tokens are verified in one way")
     elif not key_set and secret is None and given.get("DATABASE_URL"):
-        problems.append(
-            "BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: a DATABASE_URL needs a way to verify tokens"
-        )
+        problems.append("BETTER_AUTH_SECRET is not set, nor BETTER_AUTH_URL: DATABASE_URL needs a way to verify tokens")
     if key_set == ["BETTER_AUTH_JWKS_URL"]:
         missing = [name for name in ("JWT_ISSUER", "JWT_AUDIENCE") if not given.get(name)]
         problems += [f"{name} is not set: BETTER_AUTH_JWKS_URL alone does not tell it" for name in missing]

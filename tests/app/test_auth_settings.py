@@ -172,4 +172,4 @@ def test_a_token_made_for_development_is_taken(api: Callable[..., Flask]) -> Non
 
 @one_database
 def test_the_tests_use_a_shared_secret(app: Flask) -> None:
-    assert isinstance(auth.verifier(app), auth.SharedSecret)
+    assert isinstance(auth.token_cache(app).verifier, auth.SharedSecret)

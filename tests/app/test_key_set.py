@@ -97,7 +97,7 @@ def no_thread_is_left(server: Server) -> Iterator[None]:
 
 
 def fetches(app: Flask) -> dict[str, int]:
-    return auth.verifier(app).fetches
+    return auth.token_cache(app).verifier.fetches
 
 
 def forever(**changes: Any) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_a_key_of_each_algorithm_verifies_its_tokens(app: Flask, server: Server,
     assert call(app, server.keys[0].sign()).status_code == 200
 
 
-@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "ES384", "ES512", "RS256"])
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed448", "ES256", "ES384", "ES512", "RS256"])
 def test_a_key_without_an_algorithm_has_that_of_its_kind(app: Flask, server: Server, algorithm: str) -> None:
     server.keys = [Key(algorithm, alg=None, use="sig", key_ops=["verify"])]
     assert call(app, server.keys[0].sign()).status_code == 200

@@ -81,7 +81,7 @@ def test_requests_are_counted_and_timed_by_template_not_by_path(measured: Flask)
 
 def test_fetches_of_the_key_set_are_counted(measured: Flask) -> None:
     client = measured.test_client()
-    auth.verifier(measured).fetches.update(ok=2, failed=1)
+    auth.token_cache(measured).verifier.fetches.update(ok=2, failed=1)
     client.get("/health")
     client.get("/health")
     found = numbers(client.get("/metrics", headers=BEARER).text)

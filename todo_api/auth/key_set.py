@@ -5,14 +5,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
 
 import jwt
 
-from todo_api.auth.claims import Claims, Header, Verified, refuse_invalid
+from todo_api.auth.claims import Verified, Verifier, refuse_invalid
 from todo_api.platform.fetch import fetch
 from todo_api.platform.waiting import run_in_thread
 from todo_api.platform.web.errors import unavailable
@@ -20,17 +20,7 @@ from todo_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Algorithm, key type, curve (RFC 7518, section 3.1; RFC 8037). A key without `alg` gets the first that fits it.
-KINDS = [
-    ("EdDSA", "OKP", "Ed25519"),
-    ("EdDSA", "OKP", "Ed448"),
-    ("ES256", "EC", "P-256"),
-    ("ES384", "EC", "P-384"),
-    ("ES512", "EC", "P-521"),
-    ("RS256", "RSA", None),
-    ("PS256", "RSA", None),
-]
-ALGORITHMS = sorted({algorithm for algorithm, _, _ in KINDS})
+ALGORITHMS = ["EdDSA", "ES256", "ES384", "ES512", "RS256", "PS256"]
 PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 MAX_BYTES = 256 * 1024
@@ -41,7 +31,7 @@ RETRY_SECONDS = 30.0  # after a failed refresh, while keys are kept
 KEEP_SECONDS = 24 * 3600.0
 
 
-class KeySet:
+class KeySet(Verifier):
     """Verifies with the published keys, each bound to its own algorithm.
 
     A fetch runs in its own thread, started by the first request after it is due: an idle process does nothing, and a
@@ -50,9 +40,9 @@ class KeySet:
 
     def __init__(self, settings: Settings, changed: Callable[[], None]) -> None:
         """`changed` is called after the keys have changed."""
+        super().__init__(settings, ALGORITHMS)
         assert settings.jwks_url
         self._url = settings.jwks_url
-        self._claims = Claims(settings, ALGORITHMS)
         self._changed = changed
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -61,29 +51,24 @@ class KeySet:
         # Monotonic times: when the last fetch began, when the keys expire, when the next fetch is due.
         self._began = self._kept_until = self._due = float("-inf")
         self._failing = False
-        self.fetches = {"ok": 0, "failed": 0}
 
     def verify(self, token: str) -> Verified:
-        """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
-        verified = self._claims.verify(token, self._key)
+        verified = super().verify(token)
         # The token is verified again once a fetch is due, since verifying is what starts fetches.
         fetch_at = time.time() + min(self._due, self._kept_until) - monotonic()
         return verified._replace(until=min(verified.until, fetch_at))
 
-    def _key(self, header: Header) -> jwt.PyJWK:
+    def key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         if "kid" not in header:
             refuse_invalid("no key id")
-        key = self._kept().get(header["kid"])
-        if key is None:
+        if header["kid"] not in self._kept():
             self._wait_for_keys()
-            key = self._kept().get(header["kid"])
         elif monotonic() >= self._due:
             self._start_fetch()
-        if key is None and not self._kept():
+        keys = self._kept()
+        if not keys:
             raise unavailable()
-        if key is None:
-            refuse_invalid("unknown key")
-        return key
+        return keys.get(header["kid"]) or refuse_invalid("unknown key")
 
     def _kept(self) -> dict[str, jwt.PyJWK]:
         return self._keys if monotonic() < self._kept_until else {}
@@ -109,7 +94,9 @@ class KeySet:
     def _fetch(self) -> None:
         try:
             body = fetch(self._url, seconds=FETCH_SECONDS, max_bytes=MAX_BYTES)
-            keys = self._keys if body == self._body else signing_keys(body)
+            if body != self._body:
+                self._keys, self._body = signing_keys(body), body
+                self._changed()
         except Exception as error:  # a server can answer anything
             self.fetches["failed"] += 1
             if not self._failing:
@@ -117,13 +104,10 @@ class KeySet:
                 log.warning("The key set cannot be fetched (%r); kept keys: %d", reason, len(self._kept()))
             self._failing = True
             return
-        if body != self._body:
-            self._body, self._keys = body, keys
-            self._changed()
         self._due = monotonic() + REFRESH_SECONDS
         self._kept_until = monotonic() + KEEP_SECONDS
         if self._failing:
-            log.info("The key set can be fetched again; keys: %d", len(keys))
+            log.info("The key set can be fetched again; keys: %d", len(self._keys))
         self._failing = False
         # Last, since it ends the wait for the very first fetch.
         self.fetches["ok"] += 1
@@ -141,20 +125,13 @@ def signing_keys(body: bytes) -> dict[str, jwt.PyJWK]:
 
 def _signing_key(jwk: Any) -> jwt.PyJWK | None:
     """The key, bound to its algorithm; None if it is not meant for verifying signatures, or not fit for it."""
-    if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or PRIVATE_MEMBERS & jwk.keys():
-        return None
-    operations = jwk.get("key_ops", ["verify"])
-    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
-        return None
-    algorithm = next(
-        (name for name, *kind in KINDS if [jwk.get("kty"), jwk.get("crv")] == kind and jwk.get("alg", name) == name),
-        None,
-    )
-    if algorithm is None:
-        return None
     try:
-        key = jwt.PyJWK(jwk, algorithm)
-    except Exception:  # cryptography raises many: one odd key must not spoil the others
+        # Without `alg` it is of the algorithm that fits its kind; of EdDSA PyJWT knows one curve alone.
+        key = jwt.PyJWK({"alg": "EdDSA", **jwk} if jwk["kty"] == "OKP" else jwk)
+        key.Algorithm.prepare_key(key.key)  # raises for the curve of another algorithm
+        is_too_short = key.Algorithm.check_key_length(key.key)
+        is_meant = jwk.get("use", "sig") == "sig" and "verify" in list(jwk.get("key_ops", ["verify"]))
+    except Exception:  # PyJWT and cryptography raise many: one odd key must not spoil the others
         return None
-    too_short = key.Algorithm.check_key_length(key.key)
-    return None if too_short else key
+    is_public = isinstance(key.key_id, str) and not PRIVATE_MEMBERS & jwk.keys()
+    return key if key.algorithm_name in ALGORITHMS and is_meant and is_public and not is_too_short else None

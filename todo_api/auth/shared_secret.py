@@ -5,44 +5,40 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jwt
 
-from todo_api.auth.claims import Claims, Verified
+from todo_api.auth.claims import Verifier
 from todo_api.settings import Settings
 
 
-class SharedSecret:
+class SharedSecret(Verifier):
     """Verifies with HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
-        self.fetches = {"ok": 0, "failed": 0}  # none are needed; a KeySet counts its own
-        self._settings = settings
+        super().__init__(settings, [settings.jwt_algorithm], fallback_claim="user_id")
         self._instance_path = instance_path
-        self._claims = Claims(settings, [settings.jwt_algorithm], fallback_claim="user_id")
 
     @cached_property
-    def _key(self) -> bytes:
+    def _secret(self) -> bytes:
         # Read on first use, so that printing the API's document makes no file.
         secret = self._settings.better_auth_secret or kept_secret(self._instance_path)
         return secret.encode(errors="surrogateescape")
 
-    def verify(self, token: str) -> Verified:
-        """Raises ApiError for a token that is refused."""
-        return self._claims.verify(token, lambda header: self._key)
+    def key(self, header: Mapping[str, Any]) -> bytes:
+        return self._secret
 
     def sign(self, user_id: str, minutes: int) -> str:
         """Issue a token for development."""
-        settings, now = self._settings, int(time.time())
+        now = int(time.time())
         claims: dict[str, Any] = {"sub": user_id, "iat": now, "exp": now + 60 * minutes}
-        if settings.issuer is not None:
-            claims["iss"] = settings.issuer
-        if settings.audience is not None:
-            claims["aud"] = settings.audience[0]
-        return jwt.encode(claims, self._key, settings.jwt_algorithm)
+        required = {"iss": self._settings.issuer, "aud": self._settings.audience}
+        claims |= {name: value for name, value in required.items() if value is not None}
+        return jwt.encode(claims, self._secret, self._settings.jwt_algorithm)
 
 
 def kept_secret(instance_path: str) -> str:

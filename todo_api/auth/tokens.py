@@ -5,12 +5,11 @@ import time
 
 from flask import Flask
 
-from todo_api.auth.claims import Verified
+from todo_api.auth.claims import Verified, Verifier
 from todo_api.auth.key_set import KeySet
 from todo_api.auth.shared_secret import SharedSecret
 from todo_api.settings import Settings
 
-Verifier = KeySet | SharedSecret
 CACHED_TOKENS = 4096
 CACHED_TOKEN_LENGTH = 4096
 
@@ -46,11 +45,6 @@ class TokenCache:
 def token_cache(app: Flask) -> TokenCache:
     cache: TokenCache = app.extensions[__name__]
     return cache
-
-
-def verifier(app: Flask) -> Verifier:
-    """The app's verifier. A SharedSecret also signs tokens for development."""
-    return token_cache(app).verifier
 
 
 def init_app(app: Flask, settings: Settings) -> None:

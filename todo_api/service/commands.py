@@ -8,7 +8,7 @@ from flask_migrate import Migrate
 
 from todo_api.auth import user_id
 from todo_api.auth.shared_secret import SharedSecret
-from todo_api.auth.tokens import verifier
+from todo_api.auth.tokens import token_cache
 from todo_api.platform.db.engine import db
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
@@ -21,7 +21,7 @@ def token(user: str, minutes: int) -> None:
     """Print a bearer token for USER, signed with the shared secret."""
     if not user_id.PATTERN.fullmatch(user):
         raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
-    signer = verifier(current_app)
+    signer = token_cache(current_app).verifier
     if not isinstance(signer, SharedSecret):
         raise click.ClickException("Tokens are verified with a published key set, whose private keys are not here.")
     click.echo(signer.sign(user, minutes))

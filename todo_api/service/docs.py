@@ -1,4 +1,4 @@
-"""The OpenAPI document and Swagger UI, served by the app itself: nothing is loaded from another host."""
+"""The OpenAPI document, its texts, and Swagger UI, served by the app itself: nothing is loaded from another host."""
 
 import gzip
 import hashlib
@@ -9,17 +9,25 @@ from pathlib import Path
 import flask_swagger_ui
 from flask import Blueprint, Flask, Response, abort, json, render_template, request
 
+from todo_api import __version__
 from todo_api.platform.waiting import run_in_thread
 from todo_api.platform.web.arguments import JSON
 from todo_api.platform.web.openapi import Api
-from todo_api.service.document import TITLE
 
+TITLE = "Todo API"
+INFO = {
+    "title": TITLE,
+    "version": __version__,
+    "summary": "A small, strict API for to-do lists.",
+    "description": Path(__file__).with_name("guide.md").read_text("utf-8"),
+    "contact": {"name": "The maintainers of the Todo API"},
+    "license": {"name": "MIT", "identifier": "MIT"},
+}
+TOKEN = "A token of your identity provider; its subject is the `user_id` in the path."
 OURS = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
-ASSETS = {
-    **{name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")},
-    **{name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")},
-}
+ASSETS = {name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}
+ASSETS |= {name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")}
 # Swagger UI's icons are data: URLs; scripts and styles come only from this host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -78,8 +86,5 @@ def init_app(app: Flask, api: Api) -> None:
         """As `flask openapi print` prints it."""
         return json.dumps(api.spec.to_dict(), indent=2, sort_keys=False).encode() + b"\n"
 
-    def openapi() -> Response:
-        return revalidated(Response(document(), mimetype=JSON))
-
-    app.add_url_rule("/openapi.json", view_func=openapi)
+    app.add_url_rule("/openapi.json", "openapi", lambda: revalidated(Response(document(), mimetype=JSON)))
     app.register_blueprint(pages)

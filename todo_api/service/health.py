@@ -16,6 +16,7 @@ blp = Blueprint("health", __name__, url_prefix="/health", description="For whoev
 LIVE = b'{"status": "healthy", "service": "todo-api"}'
 READY = b'{"status": "healthy", "database": "connected"}'
 NOT_READY = b'{"status": "unhealthy", "database": "disconnected"}'
+WHY_NOT_READY = "The database does not answer, it lacks the schema of this version, or this server is stopping."
 
 
 class HealthSchema(Schema):
@@ -44,12 +45,7 @@ def health() -> Response:
 
 @blp.route("/db", methods=["GET"])
 @blp.answers(200, "The database answers.", DatabaseHealthSchema, example=json.loads(READY))
-@blp.answers(
-    503,
-    "The database does not answer, it lacks the schema of this version, or this server is stopping.",
-    DatabaseHealthSchema,
-    example=json.loads(NOT_READY),
-)
+@blp.answers(503, WHY_NOT_READY, DatabaseHealthSchema, example=json.loads(NOT_READY))
 def database_health() -> Response:
     """Report whether the database answers
 

@@ -4,13 +4,15 @@ import orjson
 from flask import Response
 from marshmallow import Schema, fields
 
+from todo_api import __version__
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
-from todo_api.service.document import TITLE, VERSION
+from todo_api.service.docs import TITLE
 
 blp = Blueprint("index", __name__, description="Where to begin; no token.")
 
-INDEX = {"name": TITLE, "version": VERSION, "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}}
+LINKS = {"docs": "/docs", "openapi": "/openapi.json", "health": "/health"}
+INDEX = {"name": TITLE, "version": __version__, "links": LINKS}
 
 
 class IndexSchema(Schema):
@@ -18,12 +20,9 @@ class IndexSchema(Schema):
 
     name = fields.String(required=True)
     version = fields.String(required=True)
-    links = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(metadata={"format": "uri-reference"}),
-        required=True,
-        metadata={"description": "Where to go on, as relative references."},
-    )
+    _text = {"description": "Where to go on, as relative references."}
+    _reference = {"format": "uri-reference"}
+    links = fields.Dict(fields.String(), fields.String(metadata=_reference), required=True, metadata=_text)
 
 
 @blp.route("/", methods=["GET"])

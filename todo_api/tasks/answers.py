@@ -1,5 +1,8 @@
 """The document of the operations' answers, without the examples: shared errors, links, conditional headers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from todo_api.platform.web.fields import OneOf
 from todo_api.platform.web.headers import LINK
 from todo_api.platform.web.openapi import ApiErrorSchema, ErrorAnswer
@@ -9,34 +12,25 @@ from todo_api.tasks.sync_schemas import TombstoneSchema
 
 
 class ChangedSchema(ApiErrorSchema):
-    """The task has changed: the condition of the request does not hold."""
+    """The task has changed: it has no entity tag that `If-Match` lists."""
 
     task = OneOf(TaskSchema)
 
 
 class DeletedSchema(ApiErrorSchema):
-    """The task is deleted."""
+    """The key belongs to a task that is deleted."""
 
     task = OneOf(TombstoneSchema)
 
 
+def _with_task(status: int, schema: type[ApiErrorSchema], detail: str, task: Mapping[str, Any]) -> ErrorAnswer:
+    name = schema.__name__.removesuffix("Schema")
+    return ErrorAnswer(status, name, schema.__doc__ or "", {name: detail}, schema=schema, members={"task": task})
+
+
 NOT_FOUND = ErrorAnswer(404, "NotFound", "This user has no such task.", {"No such task": "Task with id 999 not found"})
-CHANGED = ErrorAnswer(
-    412,
-    "Changed",
-    "The task has changed: it has no entity tag that `If-Match` lists.",
-    {"Changed": "Task with id 1 has changed"},
-    schema=ChangedSchema,
-    members={"task": examples.COMPLETED_TASK},
-)
-DELETED = ErrorAnswer(
-    410,
-    "Deleted",
-    "The key belongs to a task that is deleted.",
-    {"Deleted": f"Task with key {examples.TASK['key']} is deleted"},
-    schema=DeletedSchema,
-    members={"task": examples.TOMBSTONE},
-)
+CHANGED = _with_task(412, ChangedSchema, "Task with id 1 has changed", examples.COMPLETED_TASK)
+DELETED = _with_task(410, DeletedSchema, f"Task with key {examples.TASK['key']} is deleted", examples.TOMBSTONE)
 # Of this error only: in other answers `Link` leads to the next page.
 START_AGAIN = {
     "description": 'Where the feed begins, as a relative reference with `rel="alternate"`.',
@@ -59,20 +53,16 @@ WAIT_AGAIN = {
 }
 # What a client can do next with a task that it created.
 _created = {"user_id": "$response.body#/user_id", "task_id": "$response.body#/id"}
-LINKS = {
-    name: {"operationId": name, "parameters": _created}
-    for name in ("get_task", "update_task", "toggle_task", "delete_task")
-}
-CONDITIONAL = {
-    name: {
-        "in": "header",
-        "name": name,
-        "description": text,
-        "schema": {"type": "string"},
-        "examples": {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}},
-    }
-    for name, text in (
-        ("If-Match", "Do it only where the task has one of these entity tags; `*`: any."),
-        ("If-None-Match", "Answer 304 where the task has one of these entity tags; `*`: any."),
-    )
-}
+_operations = ("get_task", "update_task", "toggle_task", "delete_task")
+LINKS = {name: {"operationId": name, "parameters": _created} for name in _operations}
+
+
+def _condition(name: str, description: str) -> dict[str, Any]:
+    """A request's header, for the document."""
+    values = {"Any": {"value": "*"}, "This revision": {"value": f'"{examples.REVISION}"'}}
+    schema = {"type": "string"}
+    return {"in": "header", "name": name, "description": description, "schema": schema, "examples": values}
+
+
+IF_MATCH = _condition("If-Match", "Do it only where the task has one of these entity tags; `*`: any.")
+IF_NONE_MATCH = _condition("If-None-Match", "Answer 304 where the task has one of these entity tags; `*`: any.")

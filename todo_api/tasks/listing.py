@@ -1,29 +1,28 @@
-"""Lists: their filters, their orders, and positions in them, as numbers that a cursor can carry."""
+"""Lists: their filters, their orders, positions in them, as numbers that a cursor can carry, and their query."""
 
+import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, cast, func, literal_column, select, tuple_
+from marshmallow import Schema, fields
+from sqlalchemy import ColumnElement, Executable, Integer, bindparam, cast, func, literal_column, select, tuple_
 
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import EPOCH, contains_all, microseconds
+from todo_api.platform.db.types import EPOCH, MICROSECOND, contains_all, microseconds
+from todo_api.platform.web.fields import DATE_PATTERN, IntegerText, Range, WallTime, invalid
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
-from todo_api.tasks.store import COLUMNS, NAMES
+from todo_api.tasks.schemas import Limit, Tags, about
+from todo_api.tasks.store import COLUMNS, NAMES, id_of
 
-MINUTES_A_DAY = 24 * 60
+# The value of the order's column, as a number, and an id.
+Position = tuple[int, int]
+CURSOR_PATTERN = "^-?[0-9]{1,18}_[0-9]{1,19}$"
+# The date without a time, then each minute.
+POSITIONS_A_DAY = 1 + 24 * 60
 NO_DUE_NUMBER = 10**18 - 1
-# After every date, and before NO_DUE.
-_PAST_EVERY_DUE = ":"
-
-
-class Position(NamedTuple):
-    """A position in a list: the value of the order's column, as a number, and an id."""
-
-    number: int
-    id: int
 
 
 class Order(NamedTuple):
@@ -35,42 +34,31 @@ class Order(NamedTuple):
     number: Callable[[Any], int]
     value: Callable[[int], Any]
 
-    def position_of(self, row: Row) -> Position:
-        return Position(self.number(row[NAMES.index(self.name)]), row[NAMES.index("id")])
+    def cursor(self, row: Row) -> str:
+        """The row's position, as text."""
+        return f"{self.number(row[NAMES.index(self.name)])}_{id_of(row)}"
 
 
-def _time(microseconds: int) -> datetime:
-    try:
-        return EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        return (datetime.max if microseconds > 0 else datetime.min).replace(tzinfo=UTC)
+def _time(number: int) -> datetime:
+    first, last = microseconds(datetime.min), microseconds(datetime.max)
+    return EPOCH + max(first, min(number, last)) * MICROSECOND
 
 
 def _due_number(due: str | None) -> int:
     """Days since 0001-01-01, times 1441, plus 0 for a mere date, or 1 + the minute of the day."""
     if due is None:
         return NO_DUE_NUMBER
-    day, _, clock = due.partition("T")
-    number = (date.fromisoformat(day) - date.min).days * (MINUTES_A_DAY + 1)
-    return number + 1 + 60 * int(clock[:2]) + int(clock[3:]) if clock else number
+    since = datetime.fromisoformat(due) - datetime.min
+    return since.days * POSITIONS_A_DAY + (1 + since.seconds // 60 if "T" in due else 0)
 
 
 def _due(number: int) -> str:
-    if number < 0:
-        return ""
-    if number >= NO_DUE_NUMBER:
-        return NO_DUE
-    days, minute = divmod(number, MINUTES_A_DAY + 1)
-    try:
-        day = date.min + timedelta(days)
-    except OverflowError:
-        return _PAST_EVERY_DUE
-    clock = f"T{time(*divmod(minute - 1, 60)):%H:%M}" if minute else ""
-    return f"{day.isoformat()}{clock}"
-
-
-def _priority(number: int) -> int:
-    return max(-1, min(number, MAX_PRIORITY + 1))
+    if not 0 <= number <= _due_number("9999-12-31T23:59"):
+        # The colon comes after every date, and before NO_DUE.
+        return "" if number < 0 else ":" if number < NO_DUE_NUMBER else NO_DUE
+    days, minute = divmod(number, POSITIONS_A_DAY)
+    at = datetime.min + timedelta(days, minutes=max(0, minute - 1))
+    return at.isoformat(timespec="minutes") if minute else at.date().isoformat()
 
 
 _columns = Task.__table__.c
@@ -81,7 +69,7 @@ ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
     "due": Order(_due_or_last, False, "due", _due_number, _due),
-    "-priority": Order(_columns.priority, True, "priority", int, _priority),
+    "-priority": Order(_columns.priority, True, "priority", int, lambda number: max(-1, min(number, MAX_PRIORITY + 1))),
     "-updated": Order(_columns.updated_at, True, "updated_at", microseconds, _time),
 }
 _due_day = func.substr(Task.due, 1, 10)
@@ -95,8 +83,7 @@ FILTERS = {
 
 
 @cache
-def _list(sort: str, completed: bool | None, filters: frozenset[str], has_position: bool) -> Select[*tuple[Any, ...]]:
-    order = ORDERS[sort]
+def _page(order: Order, completed: bool | None, filters: frozenset[str], has_position: bool) -> Executable:
     statement = select(*COLUMNS).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
     if completed is not None and order.name == "created_at":
         # Not as a parameter: SQLite has to see that the partial index fits.
@@ -104,20 +91,62 @@ def _list(sort: str, completed: bool | None, filters: frozenset[str], has_positi
     elif completed is not None:
         # Written unlike the partial indexes' condition, since they are in another order.
         statement = statement.where(cast(Task.completed, Integer) == int(completed))
+    columns = (order.column, Task.id)
     if has_position:
-        here = tuple_(order.column, Task.id)
+        here = tuple_(*columns)
         position = tuple_(bindparam("position", type_=order.column.type), bindparam("id", type_=Task.id.type))
         statement = statement.where(here < position if order.descending else here > position)
-    columns = (order.column, Task.id)
     by = [column.desc() for column in columns] if order.descending else columns
     return statement.order_by(*by).limit(bindparam("count"))
 
 
-def list_rows(
-    user_id: str, completed: bool | None, filters: Mapping[str, Any], sort: str, after: Position | None, count: int
-) -> list[Row]:
-    """At most `count` of the user's tasks that match the filters, in the order `sort`, after a position."""
-    clause = _list(sort, completed, frozenset(filters), after is not None)
+def list_page(
+    user_id: str, completed: bool | None, order: Order, limit: int, after: Position | None = None, **filters: Any
+) -> tuple[list[Row], str | None]:
+    """A page of the user's tasks that match the filters, and the next page's cursor if there is one."""
     # A position past an end means that end.
-    at = {"position": ORDERS[sort].value(after.number), "id": min(after.id, MAX_ID)} if after else {}
-    return run(clause, owner=user_id, count=count, **filters, **at)
+    at = {"position": order.value(after[0]), "id": min(after[1], MAX_ID)} if after else {}
+    clause = _page(order, completed, frozenset(filters), bool(at))
+    rows = run(clause, owner=user_id, count=limit + 1, **filters, **at)
+    return rows[:limit], order.cursor(rows[limit - 1]) if len(rows) > limit else None
+
+
+class NameOf(fields.String):
+    """One of a few names, loaded as what it names."""
+
+    def __init__(self, named: Mapping[str, Any], default: str, description: str, data_key: str, **more: Any) -> None:
+        metadata = about(description, enum=list(named), default=default, **more)
+        super().__init__(load_default=named[default], allow_none=False, data_key=data_key, metadata=metadata)
+        self._named = named
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if value not in self._named:
+            *others, last = map(repr, self._named)
+            raise invalid("string_pattern_mismatch", f"{', '.join(others)} or {last}")
+        return self._named[value]
+
+
+class Cursor(fields.String):
+    """A position in a list, as numbers."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
+            raise invalid("string_pattern_mismatch", f"a cursor from a Link header ({CURSOR_PATTERN})")
+        return tuple(map(int, value.split("_")))
+
+
+class ListQuery(Schema):
+    completed = NameOf({"all": None, "pending": False, "completed": True}, "all", "Which tasks to list.", "status")
+    limit = Limit()
+    tags = Tags(data_key="tag", metadata=about("Only tasks that have all of these tags.", ["home"]))
+    priority = IntegerText(validate=Range(0, MAX_PRIORITY), metadata=about("Only tasks of this priority."))
+    _date: dict[str, Any] = {"format": "date", "pattern": f"^{DATE_PATTERN}$", "examples": ["2026-12-01"]}
+    due_from = WallTime(date_only=True, metadata=about("Only what is due on or after this date.", **_date))
+    _due_to = "Only what is due on or before this date, at any time of it."
+    due_to = WallTime(date_only=True, metadata=about(_due_to, **_date))
+    _sort = "The order: newest, oldest, first due, highest priority or last changed first."
+    # For generated clients, which would otherwise call them `VALUE_0` and so on.
+    _names = {"x-enum-varnames": [re.sub("-(.*)", r"\1_descending", name).upper() for name in ORDERS]}
+    order = NameOf(ORDERS, "-created", _sort, "sort", **_names)
+    _after = "Where the page begins, from the `Link` header of the one before; unset: at the first."
+    after = Cursor(data_key="cursor", metadata=about(_after, "1768557600123456_41", pattern=CURSOR_PATTERN))

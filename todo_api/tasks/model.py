@@ -20,6 +20,7 @@ MAX_ID = 2**63 - 1
 NO_DUE = "~"
 # A list by default reads this order backwards: newest first.
 ORDER = ("user_id", "created_at", "id")
+_HAS_KEY = text("key IS NOT NULL")
 
 
 class Task(Base):
@@ -50,26 +51,20 @@ class Task(Base):
         CheckConstraint(f"length(user_id) BETWEEN 1 AND {USER_ID_LENGTH}", name="tasks_user_id_length"),
         CheckConstraint(f"length(title) BETWEEN 1 AND {TITLE_LENGTH}", name="tasks_title_length"),
         CheckConstraint(f"length(description) <= {DESCRIPTION_LENGTH}", name="tasks_description_length"),
+        CheckConstraint(f"priority BETWEEN 0 AND {MAX_PRIORITY}", name="tasks_priority_range"),
         # A list is an index scan backwards from a position, with and without a status: no sort, no filter.
         Index("ix_tasks_all", *ORDER),
         # Not one index with `completed` in it: where most tasks have one status, PostgreSQL would use the one above and
         # filter, however many of the user's tasks that skips.
         Index("ix_tasks_pending", *ORDER, postgresql_where=text("NOT completed"), sqlite_where=text("completed = 0")),
         Index("ix_tasks_completed", *ORDER, postgresql_where=text("completed"), sqlite_where=text("completed = 1")),
-        Index(
-            "ix_tasks_key",
-            *("user_id", "key"),
-            unique=True,
-            postgresql_where=text("key IS NOT NULL"),
-            sqlite_where=text("key IS NOT NULL"),
-        ),
+        Index("ix_tasks_key", "user_id", "key", unique=True, postgresql_where=_HAS_KEY, sqlite_where=_HAS_KEY),
         # The other orders of a list.
         Index("ix_tasks_due", "user_id", func.coalesce(due, text(f"'{NO_DUE}'")), "id"),
         Index("ix_tasks_priority", "user_id", "priority", "id"),
         Index("ix_tasks_updated", "user_id", "updated_at", "id"),
         # The feed of changes.
         Index("ix_tasks_revision", "user_id", func.coalesce(revision, id)),
-        CheckConstraint(f"priority BETWEEN 0 AND {MAX_PRIORITY}", name="tasks_priority_range"),
         # Without it SQLite reuses the id of a deleted last row.
         {"sqlite_autoincrement": True},
     )

@@ -3,33 +3,47 @@
 import re
 from typing import Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, post_load
+from marshmallow.fields import Field
 
 from todo_api.auth import user_id as user_ids
-from todo_api.platform.web.fields import (
-    STORABLE_PATTERN,
-    WALL_TIME_PATTERN,
-    Flag,
-    Integer,
-    IntegerText,
-    Items,
-    Length,
-    Range,
-    Text,
-    Timestamp,
-    WallTime,
-    invalid,
-)
+from todo_api.platform.web import fields
+from todo_api.platform.web.fields import STORABLE_PATTERN, WALL_TIME_PATTERN, Length, Range, Text, invalid
 from todo_api.tasks import examples
-from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, MAX_TAGS, TAG_LENGTH, TITLE_LENGTH
+from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, MAX_TAGS, TAG_LENGTH, TITLE_LENGTH, Task
 
-PAGE_LIMIT = 1000
-KEY_CHARACTERS = re.compile("[A-Za-z0-9._~-]+")
+MAX_PAGE = 1000
 # The highest integer that JavaScript represents exactly.
 MAX_REVISION = 2**53 - 1
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
 
 
-class Tags(Items):
+def about(description: str, *values: Any, **more: Any) -> dict[str, Any]:
+    """A field's `metadata`: what the document says of it, with values as examples."""
+    return {"description": description, **({"examples": list(values)} if values else {}), **more}
+
+
+class Id(fields.Integer):
+    def __init__(self) -> None:
+        text = "Assigned by the service, and never used again."
+        super().__init__(required=True, metadata=about(text, 1, format="int64", minimum=1))
+
+
+class Key(Text):
+    """A client's key, or an id."""
+
+    def __init__(self, description: str, *, required: bool = False) -> None:
+        metadata = about(description, examples.TASK["key"], pattern="^[A-Za-z0-9._~-]*$")
+        super().__init__(required=required, validate=Length(1, KEY_LENGTH), metadata=metadata)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        key = super()._deserialize(value, attr, data, **kwargs)
+        if not re.fullmatch("[A-Za-z0-9._~-]*", key):
+            raise invalid("string_pattern_mismatch", "ASCII letters, digits, '.', '_', '~' and '-'")
+        return key
+
+
+class Tags(fields.Items):
     """Strings without repeats: the first of each stays."""
 
     def __init__(self, **options: Any) -> None:
@@ -40,68 +54,60 @@ class Tags(Items):
         return list(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
 
 
-id_metadata = {"format": "int64", "minimum": 1, "examples": [1]}
-key_metadata = {"pattern": "^[A-Za-z0-9._~-]*$", "examples": ["0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911"]}
+class Time(fields.Timestamp):
+    """A time that the service has set."""
+
+    def __init__(self, description: str, example: str, **options: Any) -> None:
+        super().__init__(required=True, metadata=about(description, example, pattern=TIME_PATTERN), **options)
+
+
+class Revision(fields.Integer):
+    """The number of a change."""
+
+    def __init__(self) -> None:
+        text = "The number of its last change, higher than that of any earlier change of this user's tasks."
+        metadata = about(text, examples.REVISION, format="int64", minimum=1, maximum=MAX_REVISION)
+        super().__init__(required=True, metadata=metadata)
+
+
+class Number(fields.IntegerText):
+    """An integer of a query: from 0 on, and 0 unless sent."""
+
+    def __init__(self, high: int, description: str, *, low: int = 0, default: int = 0, **more: Any) -> None:
+        metadata = about(description, default=default, **more)
+        super().__init__(load_default=default, validate=Range(low, high), metadata=metadata)
+
+
+class Limit(Number):
+    def __init__(self) -> None:
+        super().__init__(MAX_PAGE, "How many a page holds at most.", low=1, default=MAX_PAGE)
 
 
 class TaskPath(Schema):
-    task_id = IntegerText(
-        required=True,
-        metadata={
-            **id_metadata,
-            "description": "The task's `id`. A number that is no id of this user's tasks, however large, is a 404.",
-        },
-    )
-
-
-_text = {"pattern": STORABLE_PATTERN}
-_title = {**_text, "description": "What is to be done, exactly as it was sent.", "examples": ["Buy milk"]}
-_description = {
-    **_text,
-    "description": "More about it, exactly as it was sent; `null` for nothing.",
-    "examples": ["Two litres"],
-}
-_completed = {"description": "Whether it is done."}
-_due = {
-    "description": "When it is due: a date, or a date and time on the user's own clock, without a zone; `null`: never.",
-    "examples": ["2026-12-01T17:00", "2026-12-01"],
-    "pattern": f"^{WALL_TIME_PATTERN}$",
-}
-_priority = {"description": "0: none, 1: low, 2: medium, 3: high."}
-_tags = {"description": "What to find it by, in the order sent, each once.", "examples": [["home"]]}
-
-
-class Key(Text):
-    """A client's key, or an id."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        key = super()._deserialize(value, attr, data, **kwargs)
-        if key and not KEY_CHARACTERS.fullmatch(key):
-            raise invalid("string_pattern_mismatch", "ASCII letters, digits, '.', '_', '~' and '-'")
-        return key
+    _text = "The task's `id`. A number that is no id of this user's tasks, however large, is a 404."
+    task_id = fields.IntegerText(required=True, metadata=about(_text, 1, format="int64", minimum=1))
 
 
 class TaskCreate(Schema):
-    """A new task. Unknown and read-only fields (`id`, `user_id`, the times, `revision`) are ignored."""
+    """A new task. What is not sent is empty: no description, not completed, never due, no priority, no tags.
+
+    Unknown and read-only fields (`id`, `user_id`, the times, `revision`) are ignored.
+    """
 
     key = Key(
-        validate=Length(1, KEY_LENGTH),
-        metadata={
-            **key_metadata,
-            "description": "Chosen by the client, so that the call can be repeated. Ignored where it is digits alone.",
-        },
+        "Chosen by the client, so that the call can be repeated, or the `id` as text, ignored if sent. Never changes."
     )
+    _title = about("What is to be done, exactly as it was sent.", "Buy milk", pattern=STORABLE_PATTERN)
     title = Text(required=True, validate=Length(1, TITLE_LENGTH), metadata=_title)
-    description = Text(
-        load_default=None,
-        allow_none=True,
-        validate=Length(max=DESCRIPTION_LENGTH),
-        metadata={**_description, "description": "More about it; `null`, or nothing sent, for nothing."},
-    )
-    completed = Flag(load_default=False, metadata={"description": "Whether it is done; not, when nothing is sent."})
-    due = WallTime(load_default=None, allow_none=True, metadata=_due)
-    priority = Integer(load_default=0, validate=Range(0, MAX_PRIORITY), metadata=_priority)
-    tags = Tags(load_default=[], metadata=_tags)
+    _description = about("More about it, exactly as sent; `null`: nothing.", "Two litres", pattern=STORABLE_PATTERN)
+    description = Text(load_default=None, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description)
+    completed = fields.Flag(load_default=False, metadata=about("Whether it is done."))
+    _when = "When it is due: a date, or a date and time on the user's own clock, without a zone; `null`: never."
+    _due = about(_when, "2026-12-01T17:00", "2026-12-01", pattern=f"^{WALL_TIME_PATTERN}$")
+    due = fields.WallTime(load_default=None, metadata=_due)
+    _priority = "0: none, 1: low, 2: medium, 3: high."
+    priority = fields.Integer(load_default=0, validate=Range(0, MAX_PRIORITY), metadata=about(_priority))
+    tags = Tags(load_default=[], metadata=about("What to find it by, in the order sent, each once.", ["home"]))
 
     @post_load
     def ignore_id(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -111,63 +117,32 @@ class TaskCreate(Schema):
         return data
 
 
-class TaskUpdate(Schema):
+class TaskUpdate(TaskCreate):
     """The fields of a task to change; what is not sent stays.
 
     Unknown and read-only fields (`id`, `key`, `user_id`, the times, `revision`) are ignored, so that a whole task
     can be sent back.
     """
 
-    title = Text(validate=Length(1, TITLE_LENGTH), metadata=_title)
-    description = Text(allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description)
-    completed = Flag(metadata=_completed)
-    due = WallTime(allow_none=True, metadata=_due)
-    priority = Integer(validate=Range(0, MAX_PRIORITY), metadata=_priority)
-    tags = Tags(metadata=_tags)
-
-
-def time_metadata(description: str, example: object) -> dict[str, Any]:
-    pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
-    return {"description": description, "pattern": pattern, "examples": [example]}
-
-
-class Revision(fields.Integer):
-    """The number of a change."""
+    class Meta:
+        exclude = ("key",)
 
     def __init__(self, **options: Any) -> None:
-        text = "The number of its last change, higher than that of any earlier change of this user's tasks."
-        metadata = {"description": text, "minimum": 1, "maximum": MAX_REVISION, "examples": [examples.REVISION]}
-        super().__init__(required=True, metadata={"format": "int64", **metadata}, **options)
+        super().__init__(partial=True, **options)  # nothing is required, and nothing has a default
 
 
-class TaskSchema(Schema):
+class TaskSchema(TaskCreate):
     """A task as it is stored."""
 
-    id = fields.Integer(
-        required=True, metadata={**id_metadata, "description": "Assigned by the service, and never used again."}
-    )
-    key = fields.String(
-        required=True,
-        validate=Length(1, KEY_LENGTH),
-        metadata={**key_metadata, "description": "Chosen by the client, or the `id` as text; never changes."},
-    )
-    user_id = fields.String(required=True, metadata={**user_ids.SCHEMA, "description": "The owner."})
-    title = fields.String(required=True, validate=Length(1, TITLE_LENGTH), metadata=_title)
-    description = fields.String(
-        required=True, allow_none=True, validate=Length(max=DESCRIPTION_LENGTH), metadata=_description
-    )
-    completed = fields.Boolean(required=True, metadata=_completed)
-    due = fields.String(required=True, allow_none=True, metadata=_due)
-    priority = fields.Integer(required=True, validate=Range(0, MAX_PRIORITY), metadata=_priority)
-    tags = Tags(required=True, metadata=_tags)
-    completed_at = Timestamp(
-        required=True,
-        allow_none=True,
-        metadata=time_metadata("When it was completed; `null` while it is not.", examples.UPDATED_AT),
-    )
-    created_at = Timestamp(required=True, metadata=time_metadata("When it was created.", examples.CREATED_AT))
-    updated_at = Timestamp(
-        required=True,
-        metadata=time_metadata("When it last changed; moves strictly forward with each change.", examples.UPDATED_AT),
-    )
+    class Meta:
+        fields = Task.__table__.columns.keys()  # in this order
+
+    id = Id()
+    user_id = Text(metadata={**user_ids.SCHEMA, "description": "The owner."})
+    completed_at = Time("When it was completed; `null` while it is not.", examples.UPDATED_AT, allow_none=True)
+    created_at = Time("When it was created.", examples.CREATED_AT)
+    updated_at = Time("When it last changed; moves strictly forward with each change.", examples.UPDATED_AT)
     revision = Revision()
+
+    def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
+        field_obj.required = True  # also what may be left out of a body

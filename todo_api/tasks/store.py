@@ -5,9 +5,9 @@ give each change its revision (migration 0003). On PostgreSQL a write first lock
 trip: nothing that it depends on changes meanwhile, and writes cannot deadlock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -23,24 +23,22 @@ from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
 # The columns of every row, in this order. `user_id` is left out: the caller already knows it.
 COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+TOMBSTONE_COLUMNS = tuple(Tombstone.__table__.c[name] for name in ("id", "key", "revision", "deleted_at"))
 NAMES = [column.name for column in COLUMNS]
 _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 # In a task from before 1.1 the id stands for it.
 TASK_REVISION = sa.func.coalesce(Task.revision, Task.id)
 
 Result = TypeVar("Result")
+Revisions = Sequence[int] | None
 
-_mine = Task.user_id == sa.bindparam("owner")
-_this = (_mine, Task.id == sa.bindparam("task_id"))
-_this_revision = (*_this, any_of(TASK_REVISION, "revisions"))
+_owner: Any = sa.bindparam("owner")
+_key: Any = sa.bindparam("key")
+_this = (Task.user_id == _owner, Task.id == sa.bindparam("task_id"))
 _get = sa.select(*COLUMNS).where(*_this)
-_get_by_key = sa.select(*COLUMNS).where(_mine, Task.key == sa.bindparam("key"))
-_get_tombstone = (
-    sa.select(Tombstone.id, Tombstone.key, Tombstone.revision, Tombstone.deleted_at)
-    .where(Tombstone.user_id == sa.bindparam("owner"), Tombstone.key == sa.bindparam("key"))
-    .order_by(Tombstone.revision.desc())
-    .limit(1)
-)
+_get_by_key = sa.select(*COLUMNS).where(Task.user_id == _owner, Task.key == _key)
+_tombstones = sa.select(*TOMBSTONE_COLUMNS).where(Tombstone.user_id == _owner, Tombstone.key == _key)
+_get_tombstone = _tombstones.order_by(Tombstone.revision.desc()).limit(1)
 _counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.user_id, "owners"))
 _now = sa.bindparam("now", type_=UTCDateTime)
 # Strictly forward, even if this clock is behind that of the last write.
@@ -51,17 +49,12 @@ MAKE_COUNTER = sa.text("INSERT INTO task_counters (user_id, revision) VALUES (:o
 _LOCK_NEW = sa.text(f"{MAKE_COUNTER.text}; {_LOCK.text}")
 
 
-def _last_revisions(owners: Collection[str]) -> dict[str, int]:
-    return dict(run(_counters, owners=owners))
-
-
 # Requests that wait for a change of a user's tasks, each by the last revision that it knows.
-watch = Watch(_last_revisions)
+watch = Watch(lambda owners: dict(run(_counters, owners=owners)))
 
 
 def id_of(row: Row) -> int:
-    task_id: int = row[_ID]
-    return task_id
+    return int(row[_ID])
 
 
 def revision_of(row: Row) -> int:
@@ -76,7 +69,7 @@ class _next_revision(sa.ColumnElement[int]):
     """The `revision` that a write sets: on PostgreSQL a trigger takes it; on SQLite that is too late for RETURNING."""
 
     inherit_cache = True
-    owner: sa.BindParameter[str] = sa.bindparam("owner")
+    owner = _owner
 
 
 @compiles(_next_revision)
@@ -99,38 +92,32 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _insert(names: frozenset[str]) -> sa.Insert:
-    values = {"user_id": sa.bindparam("owner"), "revision": _next_revision(), **_new(names)}
+    values = {"user_id": _owner, "revision": _next_revision(), **_new(names)}
     if "key" not in names:
         return sa.insert(Task).values(values).returning(*COLUMNS)
-    is_free = [
-        ~sa.exists().where(table.user_id == sa.bindparam("owner"), table.key == sa.bindparam("new_key"))
-        for table in (Task, Tombstone)
-    ]
+    key = values["key"]
+    is_free = (~sa.exists().where(table.user_id == _owner, table.key == key) for table in (Task, Tombstone))
     return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*COLUMNS)
 
 
-def _change(values: Mapping[str, Any], conditional: bool) -> sa.Update:
-    """Sets only the fields given, so that writers of different fields never overwrite each other."""
-    values = {"updated_at": _later, "revision": _next_revision(), **values}
+@cache
+def _update(names: frozenset[str] | None, conditional: bool) -> sa.Executable:
+    """Sets only these fields, so that writers of different ones never overwrite each other. None: flips `completed`."""
+    values: dict[str, Any] = {"completed": ~Task.completed} if names is None else {**_new(names)}
     if "completed" in values:
-        completed = values["completed"]
-        values["completed_at"] = sa.case((~completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
-    return sa.update(Task).where(*(_this_revision if conditional else _this)).values(values).returning(*COLUMNS)
-
-
-@cache
-def _update(names: frozenset[str], conditional: bool) -> sa.Update:
-    return _change(_new(names), conditional)
-
-
-@cache
-def _toggle(conditional: bool) -> sa.Update:
-    return _change({"completed": ~Task.completed}, conditional)
+        is_completed = values["completed"]
+        values["completed_at"] = sa.case((~is_completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
+    values |= {"updated_at": _later, "revision": _next_revision()}
+    return sa.update(Task).where(*_target(conditional)).values(values).returning(*COLUMNS)
 
 
 @cache
 def _delete(conditional: bool) -> sa.Executable:
-    return sa.delete(Task).where(*(_this_revision if conditional else _this)).returning(Task.id)
+    return sa.delete(Task).where(*_target(conditional)).returning(Task.id)
+
+
+def _target(conditional: bool) -> Sequence[sa.ColumnElement[bool]]:
+    return (*_this, any_of(TASK_REVISION, "revisions")) if conditional else _this
 
 
 def completion(fields: Mapping[str, Any], at: datetime) -> dict[str, datetime | None]:
@@ -148,51 +135,47 @@ def create_task(user_id: str, fields: Mapping[str, Any]) -> Row | None:
 
 def get_by_key(user_id: str, key: str) -> tuple[Row | None, Row | None]:
     """The task or the tombstone that has a key."""
-    for clause in (_get_by_key, _get_tombstone):
-        if rows := run(clause, owner=user_id, key=key):
-            return (rows[0], None) if clause is _get_by_key else (None, rows[0])
-    return None, None
+    task = _first(run(_get_by_key, owner=user_id, key=key))
+    return task, None if task else _first(run(_get_tombstone, owner=user_id, key=key))
 
 
 def get_task(user_id: str, task_id: int) -> Row | None:
-    rows = run(_get, owner=user_id, task_id=task_id) if may_exist(task_id) else []
-    return rows[0] if rows else None
+    return _first(run(_get, owner=user_id, task_id=task_id)) if may_exist(task_id) else None
 
 
-def update_task(
-    user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Sequence[int] | None = None
-) -> Row | None:
-    """The changed task; None if there is none, or its revision is not one of `revisions`."""
-    clause = _update(frozenset(changes), revisions is not None)
-    return _write_to(task_id, clause, user_id, revisions, now=now(), **_values(changes))
+def update_task(user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Revisions) -> Row | None:
+    return _write_to(user_id, task_id, revisions, partial(_update, frozenset(changes)), now=now(), **_values(changes))
 
 
-def toggle_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> Row | None:
-    return _write_to(task_id, _toggle(revisions is not None), user_id, revisions, now=now())
+def toggle_task(user_id: str, task_id: int, revisions: Revisions) -> Row | None:
+    return _write_to(user_id, task_id, revisions, partial(_update, None), now=now())
 
 
-def delete_task(user_id: str, task_id: int, revisions: Sequence[int] | None = None) -> bool:
-    """Whether there was a task with this id and, if given, one of these revisions."""
-    return _write_to(task_id, _delete(revisions is not None), user_id, revisions) is not None
+def delete_task(user_id: str, task_id: int, revisions: Revisions) -> bool:
+    return _write_to(user_id, task_id, revisions, _delete) is not None
 
 
 def _write_to(
-    task_id: int, clause: sa.Executable, user_id: str, revisions: Sequence[int] | None, **parameters: Any
+    user_id: str, task_id: int, revisions: Revisions, clause: Callable[[bool], sa.Executable], **parameters: Any
 ) -> Row | None:
+    """The task written or deleted, if there is one with this id and, if given, one of these revisions."""
     if not may_exist(task_id):
         return None
     if revisions is not None:
         parameters["revisions"] = revisions
-    return _write(clause, _LOCK, user_id, task_id=task_id, **parameters)
+    return _write(clause(revisions is not None), _LOCK, user_id, task_id=task_id, **parameters)
 
 
 def _write(clause: sa.Executable, lock: sa.Executable | None, user_id: str, **parameters: Any) -> Row | None:
     """The row written, if any. Wakes requests that wait for this user's changes."""
-    rows = retry_once(lambda: run(clause, lock=lock, owner=user_id, **parameters))
-    if not rows:
-        return None
-    watch.notify(user_id)
-    return rows[0]
+    row = _first(retry_once(lambda: run(clause, lock=lock, owner=user_id, **parameters)))
+    if row is not None:
+        watch.notify(user_id)
+    return row
+
+
+def _first(rows: Sequence[Row]) -> Row | None:
+    return rows[0] if rows else None
 
 
 def retry_once(write: Callable[[], Result]) -> Result:

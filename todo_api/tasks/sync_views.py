@@ -12,7 +12,7 @@ from todo_api.platform.web.responses import json_response, link_to_next
 from todo_api.tasks import examples
 from todo_api.tasks.answers import FORGOTTEN, WAIT_AGAIN
 from todo_api.tasks.batch import run_batch
-from todo_api.tasks.changes import Forgotten, Query, read_changes, wait_for_changes
+from todo_api.tasks.changes import Forgotten, wait_for_changes
 from todo_api.tasks.operations import Operation
 from todo_api.tasks.rendering import render
 from todo_api.tasks.sync_schemas import BatchResultSchema, BatchSchema, ChangesQuery, ChangesSchema
@@ -35,14 +35,13 @@ def list_changes(query: dict[str, Any], user_id: str) -> Response:
     every task, whatever writes at the same time. With `wait` an answer that would be empty is held until something
     changes, or for so many seconds.
     """
-    wanted = Query(query["since"], query["after"], query["limit"])
     now = time.time()
     # Compared before it is subtracted: an expiry of 400 digits is no float.
-    seconds = min(now + query["wait"], g.token_expires) - now
+    seconds = min(now + query.pop("wait"), g.token_expires) - now
     try:
-        page = wait_for_changes(user_id, wanted, seconds) if seconds > 0 else read_changes(user_id, wanted)
+        page = wait_for_changes(user_id, seconds, **query)
     except Forgotten:
-        detail = f"Changes since {wanted.since} are no longer known: start again without since"
+        detail = f"Changes since {query['since']} are no longer known: start again without since"
         raise ApiError(410, detail, {LINK: f'<{path_of(user_id)}/changes>; rel="alternate"'}) from None
     response = json_response(render({"changes": page.changes, "next": page.next, "has_more": page.has_more}))
     if page.has_more:

@@ -1,7 +1,7 @@
 """The operations on a user's tasks."""
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
 from flask import Response
@@ -14,9 +14,8 @@ from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
-from todo_api.tasks.answers import CHANGED, CONDITIONAL, DELETED, LINKS, NOT_FOUND
-from todo_api.tasks.list_schemas import ListQuery, cursor
-from todo_api.tasks.listing import FILTERS, ORDERS, list_rows
+from todo_api.tasks.answers import CHANGED, DELETED, IF_MATCH, IF_NONE_MATCH, LINKS, NOT_FOUND
+from todo_api.tasks.listing import ListQuery, list_page
 from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
 from todo_api.tasks.schemas import TaskCreate, TaskPath, TaskSchema, TaskUpdate
 
@@ -47,22 +46,17 @@ def list_tasks(query: dict[str, Any], user_id: str) -> Response:
     `limit`, a `Link` header leads to the next page: follow it until an answer has none. Unknown parameters are ignored,
     and of one that is sent twice the last counts, but for `tag`: all of them count.
     """
-    filters = {name: query[name] for name in FILTERS if name in query}
-    sort, limit = query["sort"], query["limit"]
-    rows = list_rows(user_id, query.get("completed"), filters, sort, query.get("after"), limit + 1)
-    response = json_response(tasks_json(user_id, rows[:limit]))
-    if len(rows) > limit:
-        position = cursor(ORDERS[sort].position_of(rows[limit - 1]))
-        response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=position)
+    rows, cursor = list_page(user_id, **query)
+    response = json_response(tasks_json(user_id, rows))
+    if cursor:
+        response.headers[LINK] = link_to_next(path_of(user_id), REPEATED, ["tag"], cursor=cursor)
     return response
 
 
 @blp.route("", methods=["POST"])
 @blp.arguments(TaskCreate, examples=examples.CREATE)
 @blp.answers(201, "The new task.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG], links=LINKS)
-@blp.answers(
-    200, "The task that has this key already, unchanged.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG]
-)
+@blp.answers(200, "The task that has this key already.", TaskSchema, example=examples.TASK, headers=[LOCATION, ETAG])
 @blp.errors(DELETED, invalid=examples.INVALID_CREATE)
 def create_task(fields: dict[str, Any], user_id: str) -> Response:
     """Create a task
@@ -72,8 +66,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
     created the task: list before you try again, or there may be two.
     """
     status, row = _create(user_id, fields)
-    headers = {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"}
-    return _answer(user_id, row, status, headers)
+    return _answer(user_id, row, status, {LOCATION: f"{path_of(user_id)}/{store.id_of(row)}"})
 
 
 @blp.route("/<task:task_id>", methods=["GET"])
@@ -81,7 +74,7 @@ def create_task(fields: dict[str, Any], user_id: str) -> Response:
 @blp.answers(200, "The task.", TaskSchema, example=examples.TASK, headers=[ETAG])
 @blp.answers(304, "The task still has an entity tag that `If-None-Match` lists.", headers=[ETAG])
 @blp.errors(NOT_FOUND, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-None-Match"])
+@blp.reads(IF_NONE_MATCH)
 def get_task(user_id: str, task_id: int) -> Response:
     """Get a task
 
@@ -100,7 +93,7 @@ def get_task(user_id: str, task_id: int) -> Response:
 @blp.arguments(TaskUpdate, examples=examples.UPDATE)
 @blp.answers(200, "The whole task, with its changes.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_UPDATE)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response:
     """Update the fields sent of a task
 
@@ -109,25 +102,21 @@ def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response
     wanted, the answer is 200.
     """
     row = store.update_task(user_id, task_id, changes, if_match()) if changes else store.get_task(user_id, task_id)
-    if row is None:
-        row = _unchanged(user_id, task_id)
-        if any(value != task_dict(user_id, row)[name] for name, value in changes.items()):
-            _refuse_changed(user_id, row)
-    return _answer(user_id, row)
+    return _answer(user_id, row or _refuse(user_id, task_id, changes))
 
 
 @blp.route("/<task:task_id>", methods=["DELETE"])
 @blp.arguments(TaskPath, location="path")
 @blp.answers(204, "The task is gone.")
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def delete_task(user_id: str, task_id: int) -> Response:
     """Delete a task
 
     For good. A second call is a 404, since the task is gone; its id is never used again.
     """
     if not store.delete_task(user_id, task_id, if_match()):
-        _refuse_changed(user_id, _unchanged(user_id, task_id))
+        _refuse(user_id, task_id)
     return no_content()
 
 
@@ -135,17 +124,14 @@ def delete_task(user_id: str, task_id: int) -> Response:
 @blp.arguments(TaskPath, location="path")
 @blp.answers(200, "The task, flipped.", TaskSchema, example=examples.COMPLETED_TASK, headers=[ETAG])
 @blp.errors(NOT_FOUND, CHANGED, invalid=examples.INVALID_PATH)
-@blp.reads(CONDITIONAL["If-Match"])
+@blp.reads(IF_MATCH)
 def toggle_task(user_id: str, task_id: int) -> Response:
     """Toggle whether a task is completed
 
     Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat without
     `If-Match`; a client that knows what it wants sends `completed` in an update instead.
     """
-    row = store.toggle_task(user_id, task_id, if_match())
-    if row is None:
-        _refuse_changed(user_id, _unchanged(user_id, task_id))
-    return _answer(user_id, row)
+    return _answer(user_id, store.toggle_task(user_id, task_id, if_match()) or _refuse(user_id, task_id))
 
 
 def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -166,16 +152,15 @@ def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
     return (200, task) if task is not None else _create(user_id, fields)
 
 
-def _unchanged(user_id: str, task_id: int) -> Row:
-    """The task that a write did not change because `If-Match` does not match. Raises ApiError 404 if there is none."""
+def _refuse(user_id: str, task_id: int, wanted: Mapping[str, Any] | None = None) -> Row:
+    """Raises ApiError 404 or 412 for a write that changed nothing. Returns a task that is as wanted already."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
+    task = task_dict(user_id, row)
+    if wanted is None or any(task[name] != value for name, value in wanted.items()):
+        raise ApiError(412, f"Task with id {task_id} has changed", task=task)
     return row
-
-
-def _refuse_changed(user_id: str, row: Row) -> NoReturn:
-    raise ApiError(412, f"Task with id {store.id_of(row)} has changed", task=task_dict(user_id, row))
 
 
 def _not_found(task_id: int) -> ApiError:
