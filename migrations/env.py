@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 from alembic import context
 from alembic.runtime.migration import MigrationInfo
 from sqlalchemy import Connection, NullPool, create_engine, event, text
+from sqlalchemy.exc import OperationalError
 
 from todo_api.platform.db.engine import db
 from todo_api.tasks import model as models  # noqa: F401  # registers the tables
@@ -76,7 +78,11 @@ if engine.dialect.name == "sqlite":
     Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
     event.listen(engine, "connect", leave_begin_to_us)
     event.listen(engine, "begin", begin_immediate)
-with engine.connect() as connection:
+try:
+    connection = engine.connect()
+except OperationalError as error:
+    raise click.ClickException(f"cannot connect to the database: {str(error.orig).strip()}") from None
+with connection:
     if engine.dialect.name == "sqlite":
         run(connection)
     else:

@@ -95,7 +95,7 @@ def test_a_database_url_is_taken_as_users_paste_it(given: str, made: str) -> Non
      "sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite://:memory:", "sqlite://host/todo.db",
      "sqlite:///file:todo.db?mode=memory&uri=true",
      "sqlite:///todo.db?mode=memory", "sqlite:///todo.db?hunter2=1", "sqlite:///file::memory:",
-     "sqlite+pysqlite:///todo.db"],
+     "sqlite+pysqlite:///todo.db", "sqlite:///todo.db\n", " sqlite:///todo.db", "postgresql://u:hunter2@h/d\n"],
 )  # fmt: skip
 def test_a_database_url_that_cannot_serve_is_refused_without_quoting_it(url: str) -> None:
     [problem] = problems(DATABASE_URL=url, BETTER_AUTH_SECRET=SECRET)

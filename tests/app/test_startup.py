@@ -1,7 +1,9 @@
 """What the start prints, and how many workers it starts."""
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from tests.support.apps import settings
 from tests.support.databases import sqlite_url
+from tests.support.service import environment
 from todo_api.platform.server.supervisor import usable_cpus
 from todo_api.service import startup
 from todo_api.settings import Settings
@@ -25,6 +28,16 @@ def test_the_greeting_tells_how_to_get_a_token_only_where_the_service_can_sign_o
     assert startup.flask_command() == ".venv/bin/flask"
     monkeypatch.setattr(shutil, "which", lambda name: str(tmp_path / ".venv/bin" / name))
     assert startup.flask_command() == "flask"
+
+
+def test_the_command_of_the_greeting_works_in_the_folder_of_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = re.search("`(.*)`", startup.greeting(Settings()))
+    assert command
+    token = subprocess.run(command[1], shell=True, env=environment(), capture_output=True, text=True, check=True)
+    assert token.stdout.startswith("ey")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from tests.support.checkout import copy_code
+from tests.support.ports import free_port
 from tests.support.service import Service, serving
 from tests.support.tokens import SECRET
 
@@ -102,3 +103,12 @@ def test_the_file_means_the_same_to_flask_as_to_the_server(tree: Path) -> None:
     with serving_newcomer(tree) as service:
         alice = {"Authorization": f"Bearer {token}"}
         assert service.request("GET", "/api/alice/tasks", headers=alice)[:2] == (200, [])
+
+
+def test_an_upgrade_that_reaches_no_database_says_so_without_a_traceback(tree: Path) -> None:
+    url = f"postgresql://todo:hidden@127.0.0.1:{free_port()}/todo"
+    status, out, err = flask(tree, "db", "upgrade", DATABASE_URL=url, BETTER_AUTH_SECRET=SECRET)
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: cannot connect to the database: ")
+    assert "Traceback" not in err
+    assert "hidden" not in err

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -59,6 +59,12 @@ MALFORMED = {
     "the same with a wish to be asked": head(
         "POST /health HTTP/1.1", "Transfer-Encoding: gzip", "Expect: 100-continue"
     ),
+    "chunks and a length": head("GET / HTTP/1.1", "Transfer-Encoding: chunked", "Content-Length: 5") + b"0\r\n\r\n",
+    "chunks in HTTP/1.0": head("GET / HTTP/1.0", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    # waitress's patterns would take minutes for the first of these, and seconds for the others.
+    "an address of digits without an end": head(f"GET http://{'1' * 30_000} x HTTP/1.1"),
+    "very many spaces before a value": head("GET /health HTTP/1.1", f"X:{' ' * 30_000}x"),
+    "very many lines before a value": head("GET /health HTTP/1.1", f"X:{(chr(13) + chr(10) + ' ') * 10_000}x"),
     "a chunk without a size": head("POST /health HTTP/1.1", "Transfer-Encoding: chunked") + b"x\r\n",
 }
 
@@ -185,6 +191,23 @@ def test_who_trickles_headers_a_body_or_chunks_is_cut(service: Service) -> None:
     with ThreadPoolExecutor(3) as clients:
         for seconds in clients.map(lambda start: seconds_until_cut(service, start), starts):
             assert 1.5 < seconds < 8
+
+
+def test_who_sends_empty_lines_without_end_holds_nobody_up(service: Service) -> None:
+    with service.connect() as client, ThreadPoolExecutor(1) as other:
+
+        def send() -> None:
+            with suppress(OSError):  # shut down below, or by the server
+                while True:
+                    client.sendall(b"\r\n" * 2**16)
+
+        sending = other.submit(send)
+        try:
+            for _ in range(20):
+                assert service.status("/health", seconds=5) == 200
+        finally:
+            client.shutdown(socket.SHUT_RDWR)
+            sending.result()
 
 
 def test_a_thousand_idle_connections_do_not_stop_service(service: Service) -> None:

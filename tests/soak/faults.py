@@ -1,9 +1,10 @@
-"""Restarts of every kind under load, and what they cost: `python -m tests.soak.faults [rounds]`, some minutes.
+"""Restarts of every kind under load, and what they cost: `python -m tests.soak.faults [rounds] [--kind KIND]`.
 
 Prints a line for each kind and exits 1 if anything acknowledged was lost, anything but 503 was answered, or a limit
 was passed: 10 s a request, 1 s for `/health`, 1 s (2 s behind PgBouncer) until it serves again.
 """
 
+import argparse
 import logging
 import sys
 import tempfile
@@ -74,15 +75,19 @@ def soak(name: str, fault: Callable[[Cluster, Proxy], None], rounds: int, limit:
     return not lost and not load.wrong and load.slowest < 10 and max(load.health) < 1 and max(recovery) < limit
 
 
-def main(rounds: int) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.faults", description="Outages under load.")
+    parser.add_argument("rounds", nargs="?", type=int, default=5, help="of each kind, with and without PgBouncer")
+    parser.add_argument("--kind", choices=KINDS, help="only this one")
+    options = parser.parse_args()
     logging.disable(logging.INFO)  # of the migrations
     good = True
     for pooler, limit in (("", 1.0), (" behind PgBouncer", 2.0)):
-        for name, fault in KINDS.items():
+        for name in [options.kind] if options.kind else KINDS:
             with ExitStack() as stack:
-                good &= soak(name + pooler, fault, rounds, limit, stack)
+                good &= soak(name + pooler, KINDS[name], options.rounds, limit, stack)
     return 0 if good else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5))
+    sys.exit(main())

@@ -40,6 +40,8 @@ def yes_or_no(text: str) -> bool:
 
 def database_url(text: str) -> URL:
     """A database URL, from the forms that users paste to the one that SQLAlchemy takes."""
+    if text != text.strip():  # it would be a part of the name
+        raise ValueError("must not begin or end with white space")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

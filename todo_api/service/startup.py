@@ -1,5 +1,6 @@
 """What the server does and prints when it starts: SQLite's migrations, and a greeting."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from flask import Flask
 
 from todo_api.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def upgrade_database(app: Flask) -> None:
@@ -30,7 +33,8 @@ def greeting(settings: Settings) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     lines = [f"Listening on http://{host}:{settings.port}, documented at http://{host}:{settings.port}/docs"]
     if settings.makes_its_secret:
-        lines.append(f"For trying it out, `{flask_command()} --app wsgi token alice` prints a token for alice")
+        app = os.path.relpath(ROOT / "wsgi")
+        lines.append(f"For trying it out, `{flask_command()} --app {app} token alice` prints a token for alice")
     return "\n".join(lines)
 
 

@@ -87,19 +87,19 @@ class Connection:
         return not task.close_on_finish
 
     def _read_request(self) -> Parser | None:
-        """The next request, complete or refused; None if the client has ended its side."""
+        """The next request, complete or refused; None if the client has ended its side, or sends only white space."""
         request, asked = Parser(self.adj), False
         while data := self._unparsed or self._socket.recv(RECEIVE_BYTES):
-            if self.phase is Phase.IDLE:
+            may_be_more = len(data) == RECEIVE_BYTES
+            if self.phase is Phase.IDLE and (data := data.lstrip(b"\r\n")):  # without empty lines between requests
                 self._enter(Phase.READING)
+            if may_be_more:
+                yield_to_others()  # else a client that never pauses would have every turn
             self.active = monotonic()
             self._unparsed = data[request.received(data) :]
-            if request.completed and not request.empty:
-                return request
-            if request.completed:  # an empty line between requests
-                request = Parser(self.adj)
-                self._enter(Phase.IDLE)
-            elif request.expect_continue and request.headers_finished and not asked:
+            if request.completed:
+                return None if request.empty else request
+            if request.expect_continue and request.headers_finished and not asked:
                 self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 asked = True
         return None
@@ -159,6 +159,7 @@ class Connection:
         self._socket.shutdown(SHUT_WR)
         while self._socket.recv(RECEIVE_BYTES):
             self.active = monotonic()
+            yield_to_others()
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection, or its sending side: TCP shows no difference."""

@@ -1,5 +1,6 @@
 """HTTP as waitress reads and writes it. Each override says what it replaces in the version of requirements.txt."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -11,17 +12,27 @@ from todo_api.platform.parking import PARK
 from todo_api.platform.web import errors
 
 http_date = lru_cache(1)(build_http_date)
+# waitress's patterns take minutes for a long address in a line of another form, and seconds for very many spaces.
+_REQUEST_LINE = re.compile(rb"[^ \r\n]+ [^ \r\n]+( HTTP/[0-9]\.[0-9])?[ \t]*\r\n")
+_LONG_SPACE = re.compile(rb":[ \t\r\n]{100}")
 
 
 class Parser(HTTPRequestParser):
     """Reads one request."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Replaces a 500 for half an IPv6 address in the target, or a length of 5,000 digits."""
+        """Replaces a 500 for half an IPv6 address in the target, or a length of 5,000 digits.
+
+        Refuses chunks beside a length or in HTTP/1.0: a proxy may see the request end elsewhere (RFC 9112, 6.1).
+        """
+        if not _REQUEST_LINE.match(header_plus) or _LONG_SPACE.search(header_plus):
+            raise ParsingError("malformed")
         try:
             super().parse_header(header_plus)
         except ValueError as error:
             raise ParsingError("malformed") from error
+        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("ambiguous length")
 
 
 class AppTask(WSGITask):
