@@ -402,9 +402,8 @@ def test_a_fetch_from_a_port_that_never_answers_ends_in_time(api_at: Callable[[s
 
 @pytest.mark.usefixtures("short")
 def test_a_host_name_that_takes_long_to_resolve_holds_one_thread_and_no_request_for_long(
-    api_at: Callable[[str], Flask], server: Server, wait: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    app: Flask, wait: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = api_at(server.url.replace("127.0.0.1", "localhost"))
     resolved = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [resolved.wait(10)][1:])
     began = time.monotonic()

@@ -4,19 +4,19 @@ urllib and http.client limit only each read, so that a server that sends a byte 
 follows redirects to anywhere, and uses proxies from the environment.
 """
 
-import asyncio
+import http.client
+import socket
 import ssl
-from http.client import HTTPResponse
-from io import BytesIO
-from types import SimpleNamespace
-from typing import Any
+from contextlib import closing, suppress
+from threading import Timer
+from time import monotonic
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from todo_api.platform.casts import origin, web_url
 
 REDIRECTS = {301, 302, 303, 307, 308}
 MAX_REDIRECTS = 3
-MAX_HEADER_BYTES = 64 * 1024
+HEADERS = {"Accept": "application/json", "User-Agent": "todo-api", "Connection": "close"}
 
 
 class FetchError(Exception):
@@ -29,16 +29,13 @@ def fetch(url: str, *, seconds: float, max_bytes: int) -> bytes:
     It ends within `seconds`, except that looking up the host's name cannot be cut short. Raises FetchError, OSError,
     http.client.HTTPException or ValueError.
     """
-    return asyncio.run(asyncio.wait_for(_fetch(url, max_bytes), seconds))
-
-
-async def _fetch(url: str, max_bytes: int) -> bytes:
+    deadline = monotonic() + seconds
     for _ in range(1 + MAX_REDIRECTS):
-        response, body = await _get(urlsplit(url), max_bytes)
+        response, body = _get(urlsplit(url), deadline, max_bytes)
         if response.status == 200:
             if len(body) > max_bytes:
                 raise FetchError(f"the answer is longer than {max_bytes} bytes")
-            if response.length:
+            if response.length or monotonic() >= deadline:
                 raise FetchError("the answer is cut off")
             return body
         if response.status not in REDIRECTS:
@@ -50,20 +47,44 @@ async def _fetch(url: str, max_bytes: int) -> bytes:
     raise FetchError("the answer redirects in a circle")
 
 
-async def _get(url: SplitResult, max_bytes: int) -> tuple[HTTPResponse, bytes]:
-    context = ssl.create_default_context() if url.scheme == "https" else None
-    port = url.port or (443 if context else 80)
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=context, happy_eyeballs_delay=0.25)
-    try:
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        headers = "Accept: application/json\r\nUser-Agent: todo-api\r\nConnection: close"
-        writer.write(f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\n{headers}\r\n\r\n".encode())
-        received = b""  # to the end of the connection, which is that of the answer
-        while len(received) < max_bytes + MAX_HEADER_BYTES and (piece := await reader.read(max_bytes)):
-            received += piece
-    finally:
-        writer.close()
-    socket: Any = SimpleNamespace(makefile=lambda mode: BytesIO(received))  # all that a response asks of one
-    response = HTTPResponse(socket)
-    response.begin()
-    return response, response.read(max_bytes + 1)
+def _get(url: SplitResult, deadline: float, max_bytes: int) -> tuple[http.client.HTTPResponse, bytes]:
+    assert url.hostname
+    plain = _connect(url.hostname, url.port or (443 if url.scheme == "https" else 80), deadline)
+    # A second handle on the socket, to shut it down at the deadline, which ends any wait for it.
+    with (
+        closing(plain),
+        closing(plain.dup()) as handle,
+        closing(http.client.HTTPConnection(url.hostname)) as connection,
+    ):
+        timer = Timer(deadline - monotonic(), _shut_down, [handle])
+        timer.start()
+        try:
+            connection.sock = plain
+            if url.scheme == "https":
+                connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=url.hostname)
+            target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+            connection.request("GET", target, headers={"Host": url.netloc, **HEADERS})
+            response = connection.getresponse()
+            return response, response.read(max_bytes + 1)
+        finally:
+            timer.cancel()
+
+
+def _shut_down(handle: socket.socket) -> None:
+    with suppress(OSError):  # the answer came at the last moment
+        handle.shutdown(socket.SHUT_RDWR)
+
+
+def _connect(host: str, port: int, deadline: float) -> socket.socket:
+    """As socket.create_connection, but with one limit for all of a name's addresses together."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError("the host has no address")
+    for tried, (*_, address) in enumerate(addresses):
+        remaining = deadline - monotonic()
+        if remaining <= 0:
+            raise TimeoutError("timed out")
+        try:
+            return socket.create_connection((str(address[0]), port), remaining / (len(addresses) - tried))
+        except OSError as error:
+            failure = error
+    raise failure
