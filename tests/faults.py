@@ -1,5 +1,7 @@
 """What tests change in a server before it starts: each function is called in the server's own process."""
 
+import errno
+import itertools
 import logging
 import os
 import resource
@@ -27,6 +29,18 @@ log = logging.getLogger("todo_api")
 
 def no_worker_can_start() -> None:
     worker.Server = lambda *arguments: 1 / 0  # type: ignore[assignment, misc]
+
+
+def a_fork_that_fails() -> None:
+    """The first fork of a worker fails, as where no memory is free; the fork before it is for the migration."""
+    fork, forks = os.fork, itertools.count(1)
+
+    def fork_but_once() -> int:
+        if next(forks) == 2:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return fork()
+
+    os.fork = fork_but_once
 
 
 def a_stop_during_the_migration() -> None:

@@ -4,10 +4,9 @@ from todo_api.auth import tokens
 from todo_api.auth.blueprint import FORBIDDEN, UNAUTHORIZED
 from todo_api.platform import logs, metrics
 from todo_api.platform.db import engine
-from todo_api.platform.web.app import App, Observer, completing
-from todo_api.platform.web.components import ERRORS
+from todo_api.platform.web.app import App
 from todo_api.platform.web.headers import allow_origins
-from todo_api.platform.web.openapi import Api
+from todo_api.platform.web.openapi import ERRORS, Api
 from todo_api.service import docs, health, index
 from todo_api.settings import Settings, read_settings
 from todo_api.tasks import answers, sync_views, views
@@ -30,11 +29,9 @@ def create_app(settings: Settings | None = None) -> App:
         api.register_blueprint(blueprint)
     docs.init_app(app, api)
     allow_origins(app, settings.cors_origins)
-    observers: list[Observer] = [logs.write_line]
     if settings.metrics_token is not None:
         fetches = tokens.token_cache(app).verifier.fetches
         counts = [metrics.Count("jwks_fetches", "Fetches of the key set.", fetches)]
         levels = [metrics.Level("waiting", "Requests that wait for a change.", watch.observe_by)]
-        observers.append(metrics.open_to(app, settings.metrics_token, "todo", counts, levels))
-    app.wsgi_app = completing(app.wsgi_app, observers)  # type: ignore[assignment, method-assign]
+        metrics.open_to(app, settings.metrics_token, "todo", counts, levels)
     return app

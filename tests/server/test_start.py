@@ -41,6 +41,12 @@ def test_a_stop_during_the_migration_is_one_sentence(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "Stopped before the database was ready\n")
 
 
+def test_a_worker_that_could_not_be_forked_is_forked_a_little_later(tmp_path: Path) -> None:
+    with serving(tmp_path, sqlite_url(tmp_path), fault=faults.a_fork_that_fails) as service:
+        assert "worker 0 cannot start: Cannot allocate memory" in service.output()
+        assert service.status("/health") == 200
+
+
 def test_on_a_database_without_schema_it_is_not_ready(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.database() as url, serving(tmp_path, url, WEB_CONCURRENCY=1) as service:
         assert service.request("GET", "/health/db")[:2] == (503, {"status": "unhealthy", "database": "disconnected"})

@@ -7,10 +7,9 @@ from flask import current_app, g, request
 from todo_api.auth import user_id
 from todo_api.auth.tokens import token_cache
 from todo_api.platform.web.blueprint import Blueprint, Decorator
-from todo_api.platform.web.components import BAD_REQUEST, FAULT, UNAVAILABLE, ErrorAnswer
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import WWW_AUTHENTICATE
-from todo_api.platform.web.openapi import BEARER
+from todo_api.platform.web.openapi import BAD_REQUEST, BEARER, FAULT, UNAVAILABLE, ErrorAnswer
 
 NOT_AUTHENTICATED = "Not authenticated"
 ACCESS_DENIED = "Access denied: You can only access your own resources"

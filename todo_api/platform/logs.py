@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from flask import has_request_context, request
@@ -30,35 +30,6 @@ def request_id(environ: dict[str, Any]) -> str:
     return known
 
 
-class Answer(NamedTuple):
-    """A request and how it was answered. `route` is the path's template: the path itself names a user."""
-
-    request_id: str
-    method: str
-    route: str | None
-    status: int
-    seconds: float  # without `waited`
-    size: int
-    waited: float  # the seconds for which it was parked
-
-
-def write_line(answer: Answer) -> None:
-    """Log one request."""
-    _write(
-        {
-            "time": datetime.now(UTC),
-            "level": "info" if answer.status < 500 else "error",
-            "request_id": answer.request_id,
-            "method": answer.method[:16],
-            "route": answer.route,
-            "status": answer.status,
-            "duration_ms": round(answer.seconds * 1000, 2),
-            "bytes": answer.size,
-            **({"waited_ms": round(answer.waited * 1000)} if answer.waited else {}),
-        }
-    )
-
-
 class Handler(logging.Handler):
     """Writes the standard library's log records in the form of the requests' lines."""
 
@@ -73,22 +44,23 @@ class Handler(logging.Handler):
             entry["request_id"] = request_id(request.environ)
         if record.exc_info and record.exc_info[1]:
             entry["traceback"] = _traceback(record.exc_info[1])
-        _write(entry)
+        write(entry)
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException | None) -> str:
     """An error's frames and class, not its text, which may quote a token, a body or a statement's parameters."""
     parts: list[str] = []
     seen: list[BaseException] = []
-    while error not in seen:
+    while error and error not in seen:
         seen.append(error)
         frames = "".join(traceback.format_tb(error.__traceback__))
         parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__) or error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\n".join(parts)
 
 
-def _write(entry: Mapping[str, Any]) -> None:
+def write(entry: Mapping[str, Any]) -> None:
+    """Write one line, unless nobody reads fast enough."""
     descriptor, as_text = _output()
     if descriptor is None:
         return
@@ -114,12 +86,9 @@ def _output() -> tuple[int | None, bool]:
 
 
 def _text(entry: Mapping[str, Any]) -> bytes:
-    if "message" in entry:
-        text = "{time:%H:%M:%S} {level} {message}".format_map({**entry, "level": entry["level"].upper()})
-    else:
-        text = "{time:%H:%M:%S} {method} {route} {status} {duration_ms} ms {bytes} B {request_id}".format_map(
-            {**entry, "route": entry["route"] or "-"}
-        )
+    request_form = "{method} {route} {status} {duration_ms} ms {bytes} B {request_id}"
+    form = "{level} {message}" if "message" in entry else request_form
+    text = f"{entry['time']:%H:%M:%S} {form.format_map(entry)}"
     if "traceback" in entry:
         text += f" ({entry.get('request_id', '-')})\n{entry['traceback']}"
     return f"{text}\n".encode(errors="backslashreplace")

@@ -5,8 +5,8 @@ import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, request
 
 from todo_api.platform.db.engine import database
-from todo_api.platform.logs import Answer
+from todo_api.platform.web.app import App
 from todo_api.platform.web.errors import ApiError
 from todo_api.platform.web.headers import METHODS
 
@@ -55,12 +55,7 @@ def prepare() -> None:
     # ended workers leave no files behind.
     _process_name[:] = ["parent"]
     values.ValueClass = values.MultiProcessValue(lambda: _process_name[0])
-    parent = os.getpid()
-
-    @atexit.register
-    def remove() -> None:
-        if os.getpid() == parent:
-            shutil.rmtree(folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # a worker ends without what is registered here
 
 
 def enter_worker(app: Flask, number: int) -> None:
@@ -73,10 +68,8 @@ def enter_worker(app: Flask, number: int) -> None:
         app.extensions[__name__].begin()
 
 
-def open_to(
-    app: Flask, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]
-) -> Callable[[Answer], None]:
-    """Open `/metrics` to this token. Returns what to call with each answer. `prefix` begins every name."""
+def open_to(app: App, token: str, prefix: str, counts: Sequence[Count], levels: Sequence[Level]) -> None:
+    """Open `/metrics` to this token. `prefix` begins every name."""
     metrics = app.extensions[__name__] = Metrics(app, prefix, counts, levels)
     if not _process_name:
         metrics.begin()
@@ -89,8 +82,9 @@ def open_to(
             raise ApiError(401, "Not authenticated", {"WWW-Authenticate": "Bearer"})
         return metrics.show()
 
-    app.wsgi_app = metrics.counting_in_flight(app.wsgi_app)  # type: ignore[method-assign]
-    return metrics.observe
+    app.before_request(metrics.in_flight.inc)
+    app.teardown_request(lambda error: metrics.in_flight.dec())
+    app.observers = (*app.observers, metrics.observe)
 
 
 class Metrics:
@@ -100,16 +94,15 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._pool = database(app).pool
-        self._registry = registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        own: Any = {"namespace": prefix, "registry": self._registry}
+        gauge: Any = partial(Gauge, multiprocess_mode="livesum", **own)
         route = ["method", "route"]
-        requests = Counter(f"{prefix}_requests", "Requests answered.", [*route, "status"], registry=registry)
-        name, text = f"{prefix}_request_duration_seconds", "Time to answer a request."
-        durations = Histogram(name, text, route, buckets=BUCKETS, registry=registry)
-
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"{prefix}_{name}", text, multiprocess_mode="livesum", registry=registry)
-
-        self._in_flight = gauge("requests_in_flight", "Requests being answered.")
+        requests = Counter("requests", "Requests answered.", [*route, "status"], **own)
+        durations = Histogram("request_duration_seconds", "Time to answer a request.", route, buckets=BUCKETS, **own)
+        # Bounded, since routes, statuses and METHODS are.
+        self._labelled = cache(lambda *labels: (requests.labels(*labels), durations.labels(*labels[:2])))
+        self.in_flight = gauge("requests_in_flight", "Requests being answered.")
         self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
         for level in levels:
@@ -117,35 +110,21 @@ class Metrics:
         # Each count, its children by outcome, and the values that they have so far.
         self._counts: list[tuple[Mapping[str, int], dict[str, Any], dict[str, int]]] = []
         for name, text, values in counts:
-            counter = Counter(f"{prefix}_{name}", text, ["outcome"], registry=registry)
+            counter = Counter(name, text, ["outcome"], **own)
             children = {outcome: counter.labels(outcome) for outcome in values}
             self._counts.append((values, children, dict.fromkeys(values, 0)))
         self._lock = Lock()
-
-        @cache  # bounded, since routes, statuses and METHODS are
-        def labelled(method: str, route: str, status: int) -> tuple[Any, Any]:
-            return requests.labels(method, route, status), durations.labels(method, route)
-
-        self._labelled = labelled
 
     def begin(self) -> None:
         """Called in the process that serves, which may not be the one that made the app."""
         self._max.set(self._pool.size)
 
-    def counting_in_flight(self, app: Any) -> Any:
-        """The WSGI app, with its requests counted while they are in it."""
-
-        def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            with self._in_flight.track_inprogress():
-                return app(environ, start_response)  # type: ignore[no-any-return]
-
-        return counted
-
-    def observe(self, answer: Answer) -> None:
-        method = answer.method if answer.method in METHODS else "other"
-        count, durations = self._labelled(method, answer.route or "", answer.status)
+    def observe(self, line: Mapping[str, Any]) -> None:
+        """Count an answer, by its line in the log."""
+        method = line["method"] if line["method"] in METHODS else "other"
+        count, durations = self._labelled(method, line["route"] or "", line["status"])
         count.inc()
-        durations.observe(answer.seconds)
+        durations.observe(line["duration_ms"] / 1000)
         self._in_use.set(self._pool.in_use)
         for values, children, known in self._counts:
             if values != known:

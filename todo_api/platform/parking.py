@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from enum import Enum, auto
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
 from time import monotonic, sleep
 from typing import Any
 
@@ -22,12 +24,19 @@ ASK_SECONDS = 1
 PATIENCE_SECONDS = 5
 MAX_PARKED_OF_ONE = 10
 
+# Waits until the number may have risen above the known one, for so many seconds at most. Returns False if the request
+# is sent away: there is no room to wait, the server stops, or the database does not answer.
+Wait = Callable[[int, float], bool]
 
-class Outcome(Enum):
-    """Why a wait has ended."""
 
-    OVER = auto()  # something may have changed, or the time is up
-    SENT_AWAY = auto()  # no room to wait, the server is stopping, or the database does not answer
+@dataclass(eq=False)
+class Watcher:
+    """One request's watch on a key."""
+
+    known: int = 0
+    is_parked: bool = False
+    in_vain: bool = False
+    end: Event = field(default_factory=Event)
 
 
 class Watch:
@@ -50,13 +59,13 @@ class Watch:
         self._observe = observe
 
     @contextmanager
-    def watching(self, key: str) -> Iterator["Watcher"]:
-        """A watcher that misses no change from now on: enter this before reading the number."""
-        watcher = Watcher(self, key)
+    def watching(self, key: str) -> Iterator[Wait]:
+        """Yields what waits. It misses no change from now on: enter this before reading the number."""
+        watcher = Watcher()
         watchers = self._watchers.setdefault(key, [])
         watchers.append(watcher)
         try:
-            yield watcher
+            yield partial(self._wait, key, watcher)
         finally:
             watchers.remove(watcher)
             if not watchers:
@@ -67,92 +76,68 @@ class Watch:
         for watcher in self._watchers.get(key, ()):
             watcher.end.set()
 
-    def has_room_for(self, key: str) -> bool:
-        return sum(watcher.is_parked for watcher in self._watchers[key]) < MAX_PARKED_OF_ONE
+    def _wait(self, key: str, watcher: Watcher, known: int, seconds: float) -> bool:
+        park = request.environ.get(PARK)
+        if park is None:
+            self._block(key, known, seconds)
+            return True
+        if not watcher.end.is_set():
+            if sum(other.is_parked for other in self._watchers[key]) >= MAX_PARKED_OF_ONE:
+                return False
+            started = monotonic()
+            watcher.known, watcher.is_parked = known, True
+            self._count(1)
+            try:
+                stayed = park(watcher.end, seconds)
+            finally:
+                watcher.is_parked = False
+                self._count(-1)
+                request.environ[PARKED_SECONDS] = request.environ.get(PARKED_SECONDS, 0.0) + monotonic() - started
+            if watcher.in_vain or not stayed:
+                return False
+        watcher.end.clear()
+        return True
 
-    @contextmanager
-    def parked(self) -> Iterator[None]:
-        """Count a parked request: while there are any, the numbers are asked for."""
-        self._count(1)
+    def _block(self, key: str, known: int, seconds: float) -> None:
+        """Wait outside of our server."""
+        deadline = monotonic() + seconds
+        while (remaining := deadline - monotonic()) > 0:
+            sleep(min(ASK_SECONDS, remaining))
+            with suppress(Unavailable):  # waits outlast a short outage
+                if self.ask([key]).get(key, 0) > known:
+                    break
+
+    def _count(self, more: int) -> None:
+        """Count parked requests: while there are any, the numbers are asked for."""
+        self._parked += more
+        self._observe(self._parked)
         if not self._asking:
             self._asking = True
             app: Any = current_app._get_current_object()  # type: ignore[attr-defined]
             gevent.spawn(self._keep_asking, app)
-        try:
-            yield
-        finally:
-            self._count(-1)
-
-    def _count(self, more: int) -> None:
-        self._parked += more
-        self._observe(self._parked)
 
     def _keep_asking(self, app: Any) -> None:
-        asked, answered, silent_since = monotonic(), True, 0.0
+        asked, silent_since = monotonic(), inf
         while True:
             # From question to question, so that a slow answer does not delay what the next one finds.
             gevent.sleep(max(0, asked + ASK_SECONDS - monotonic()))
             if not self._parked:
                 break
             asked = monotonic()
-            if answered:
-                silent_since = asked
-            answered = False
+            silent_since = min(silent_since, asked)
             numbers: Mapping[str, int] = {}
             try:
                 with app.app_context():
                     numbers = self.ask(list(self._watchers))
-                answered = True
+                silent_since = inf
             except Unavailable:
                 pass  # logged already
             except Exception:
                 log.exception("unhandled exception")
-            in_vain = not answered and monotonic() > silent_since + PATIENCE_SECONDS
+            in_vain = monotonic() > silent_since + PATIENCE_SECONDS
             for key, watchers in self._watchers.items():
                 for watcher in watchers:
                     if in_vain or numbers.get(key, 0) > watcher.known:
                         watcher.in_vain = in_vain
                         watcher.end.set()
         self._asking = False
-
-
-class Watcher:
-    """One request's watch on a key."""
-
-    def __init__(self, watch: Watch, key: str) -> None:
-        self._watch = watch
-        self._key = key
-        self.known = 0
-        self.end = Event()
-        self.in_vain = False
-        self.is_parked = False
-
-    def wait(self, known: int, seconds: float) -> Outcome:
-        """Wait until the number may have risen above the known one, for `seconds` at most."""
-        park = request.environ.get(PARK)
-        if park is None:
-            return self._block(known, seconds)
-        if not self.end.is_set():
-            if not self._watch.has_room_for(self._key):
-                return Outcome.SENT_AWAY
-            self.known, self.is_parked, started = known, True, monotonic()
-            try:
-                with self._watch.parked():
-                    stayed = park(self.end, seconds)
-            finally:
-                self.is_parked = False
-                request.environ[PARKED_SECONDS] = request.environ.get(PARKED_SECONDS, 0.0) + monotonic() - started
-            if self.in_vain or not stayed:
-                return Outcome.SENT_AWAY
-        self.end.clear()
-        return Outcome.OVER
-
-    def _block(self, known: int, seconds: float) -> Outcome:
-        """Wait outside of our server."""
-        deadline = monotonic() + seconds
-        while (remaining := deadline - monotonic()) > 0:
-            sleep(min(ASK_SECONDS, remaining))
-            with suppress(Unavailable):  # waits outlast a short outage
-                if self._watch.ask([self._key]).get(self._key, 0) > known:
-                    break
-        return Outcome.OVER

@@ -23,13 +23,18 @@ def current_hub() -> Hub | None:
     return parent if isinstance(parent, Hub) else None
 
 
+def poll(descriptor: int, events: int, seconds: float = 0) -> bool:
+    """Whether one of select.poll's events comes within that time, for which the thread blocks."""
+    poller = select.poll()  # not select(), which knows no descriptor past 1023
+    poller.register(descriptor, events)
+    return bool(poller.poll(max(0, 1000 * seconds)))
+
+
 def wait_for(descriptor: int, event: int, seconds: float) -> bool:
     """Whether a file can be read from (READ) or written to (WRITE) within that time."""
     hub = current_hub()
     if hub is None:
-        poller = select.poll()  # not select(), which knows no descriptor past 1023
-        poller.register(descriptor, select.POLLIN if event == READ else select.POLLOUT)
-        return bool(poller.poll(max(0, 1000 * seconds)))
+        return poll(descriptor, select.POLLIN if event == READ else select.POLLOUT, seconds)
     watcher = hub.loop.io(descriptor, event)
     try:
         with Timeout(seconds, False):  # type: ignore[arg-type]  # False: it raises nothing

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from todo_api.platform.web.components import ApiErrorSchema, ErrorAnswer
 from todo_api.platform.web.fields import OneOf
 from todo_api.platform.web.headers import LINK
+from todo_api.platform.web.openapi import ApiErrorSchema, ErrorAnswer
 from todo_api.tasks import examples
 from todo_api.tasks.schemas import TaskSchema
 from todo_api.tasks.sync_schemas import TombstoneSchema

@@ -12,11 +12,10 @@ from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
-from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import MICROSECOND
+from todo_api.platform.db.types import MICROSECOND, any_of, as_parameter, rows_in
 from todo_api.platform.web.errors import INVALID
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone

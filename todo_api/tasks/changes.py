@@ -13,7 +13,6 @@ from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import UTCDateTime
-from todo_api.platform.parking import Outcome
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.rendering import task_dict, tombstone_dict
 from todo_api.tasks.store import COLUMNS, TASK_REVISION, watch
@@ -79,10 +78,10 @@ def read_changes(user_id: str, since: int, after: int, limit: int) -> Page:
 def wait_for_changes(user_id: str, seconds: float, since: int, after: int, limit: int) -> Page:
     """As `read_changes`, but waits up to `seconds` for a change where there is none yet. Raises Forgotten."""
     deadline = time.monotonic() + seconds
-    with watch.watching(user_id) as watcher:
+    with watch.watching(user_id) as wait:
         page = read_changes(user_id, since, after, limit)
         while not page.changes and (remaining := deadline - time.monotonic()) > 0:
-            if watcher.wait(page.counter, remaining) is Outcome.SENT_AWAY:
+            if not wait(page.counter, remaining):
                 return page._replace(retry_after=random.randint(1, 5))
             with suppress(Unavailable):  # waits outlast a short outage
                 page = read_changes(user_id, since, after, limit)

@@ -9,11 +9,11 @@ from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import Executable, bindparam, case, delete, exists, func, select, tuple_, update
 
-from todo_api.platform.db.arrays import any_of, as_parameter, rows_in
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.database import Run
 from todo_api.platform.db.engine import database, transaction
 from todo_api.platform.db.statements import Row
+from todo_api.platform.db.types import any_of, as_parameter, rows_in
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 from sqlalchemy import ColumnElement, Executable, Integer, bindparam, cast, func, literal_column, select, tuple_
 
-from todo_api.platform.db.arrays import contains_all
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import EPOCH, MICROSECOND
+from todo_api.platform.db.types import EPOCH, MICROSECOND, contains_all, microseconds
 from todo_api.platform.web.fields import DATE_PATTERN, IntegerText, Range, WallTime, invalid
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
 from todo_api.tasks.schemas import Limit, Tags, about
@@ -40,13 +39,9 @@ class Order(NamedTuple):
         return f"{self.number(row[NAMES.index(self.name)])}_{id_of(row)}"
 
 
-def _microseconds(at: datetime) -> int:
-    return (at.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-
-
-def _time(microseconds: int) -> datetime:
-    first, last = _microseconds(datetime.min), _microseconds(datetime.max)
-    return EPOCH + max(first, min(microseconds, last)) * MICROSECOND
+def _time(number: int) -> datetime:
+    first, last = microseconds(datetime.min), microseconds(datetime.max)
+    return EPOCH + max(first, min(number, last)) * MICROSECOND
 
 
 def _due_number(due: str | None) -> int:
@@ -69,13 +64,13 @@ def _due(number: int) -> str:
 _columns = Task.__table__.c
 # Written as in the index: with a parameter it would be another expression.
 _due_or_last = func.coalesce(Task.due, literal_column(f"'{NO_DUE}'"))
-_newest_first = Order(_columns.created_at, True, "created_at", _microseconds, _time)
+_newest_first = Order(_columns.created_at, True, "created_at", microseconds, _time)
 ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
     "due": Order(_due_or_last, False, "due", _due_number, _due),
     "-priority": Order(_columns.priority, True, "priority", int, lambda number: max(-1, min(number, MAX_PRIORITY + 1))),
-    "-updated": Order(_columns.updated_at, True, "updated_at", _microseconds, _time),
+    "-updated": Order(_columns.updated_at, True, "updated_at", microseconds, _time),
 }
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {

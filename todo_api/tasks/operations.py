@@ -57,7 +57,7 @@ def _load(sent: Any) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
         loaded = _operation.load({name: sent[name] for name in sent.keys() - ignored}, unknown=EXCLUDE)
         problems: list[tuple[str, Problem]] = []
     except ValidationError as error:
-        loaded, problems = error.valid_data, problems_in(error.messages, _operation)
+        loaded, problems = error.valid_data, list(problems_in(error.messages))
     if loaded.get("op") == "put" and "data" not in sent:
         problems.append(("data", problem("missing")))
     return loaded, problems

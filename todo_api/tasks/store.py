@@ -14,11 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from todo_api.platform.db.arrays import any_of
 from todo_api.platform.db.availability import RolledBack
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import MICROSECOND, UTCDateTime
+from todo_api.platform.db.types import MICROSECOND, UTCDateTime, any_of
 from todo_api.platform.parking import Watch
 from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 
-from todo_api.platform.web.components import ProblemSchema
 from todo_api.platform.web.fields import Choice, Integer, Items, Object, OneOf
+from todo_api.platform.web.openapi import ProblemSchema
 from todo_api.tasks import examples
 from todo_api.tasks.schemas import MAX_REVISION, Id, Key, Limit, Number, Revision, TaskSchema, TaskUpdate, Time, about
 

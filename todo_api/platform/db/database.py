@@ -1,10 +1,10 @@
 """An app's database: a request borrows a connection, and runs a statement or a transaction on it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Executable
 
@@ -28,7 +28,7 @@ class Database:
     - *admit*: while the database hangs, the request is turned away at once (Unavailable);
     - *take* a connection from the pool, waiting as long as others come back;
     - use it, then *give back* the connection; the database has *answered*;
-    - if that *failed*, the connection is discarded unless it is as good as new. An error that means an outage becomes
+    - if that *failed*, the connection is closed unless it is as good as new. An error that means an outage becomes
       Unavailable, one that means a bug on our side stays as it is. Nothing is tried again here.
     """
 
@@ -73,14 +73,8 @@ class Database:
                 return self._run(connection, limits, clause, parameters)
 
             self._execute(connection, self._backend.begin)
-            try:
-                yield run
-                self._execute(connection, "COMMIT")
-            except BaseException:
-                with suppress(Exception):  # the first error counts, and a connection in doubt is discarded
-                    if self._backend.is_in_transaction(connection):
-                        self._execute(connection, "ROLLBACK")
-                raise
+            yield run  # after an error the connection is closed, which rolls back
+            self._execute(connection, "COMMIT")
 
     @contextmanager
     def connection(self) -> Iterator[Any]:
@@ -91,10 +85,10 @@ class Database:
             pooled = self._take(admitted)
             yield pooled.connection
         except self._errors as error:
-            raise self._failed(error, pooled, admitted) from error
+            self._fail(error, pooled, admitted)
         except BaseException:
             if pooled:
-                self._return(pooled)
+                self.pool.give_back(pooled, keep=self._backend.is_as_good_as_new(pooled.connection))
             raise
         self.pool.give_back(pooled)
         self._availability.answered()
@@ -120,25 +114,18 @@ class Database:
                 if not self._availability.is_worth_waiting(admitted):
                     raise
 
-    def _failed(self, error: Exception, pooled: Pooled | None, admitted: float) -> Exception:
-        """Unavailable, which is logged, or the error itself if it means a bug on our side."""
+    def _fail(self, error: Exception, pooled: Pooled | None, admitted: float) -> NoReturn:
+        """Raise Unavailable, which is logged, or the error itself if it means a bug on our side."""
         is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
         is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
-            self._return(pooled) if is_answer else self.pool.discard(pooled)
+            self.pool.give_back(pooled, keep=is_answer and self._backend.is_as_good_as_new(pooled.connection))
         if is_answer:
             self._availability.answered()
         else:
             self._availability.failed(admitted, error)
         if is_bug:
-            return error
+            raise error
         if is_answer:
             self._availability.report(error)
-        return RolledBack() if isinstance(error, self._backend.rolled_back) else Unavailable()
-
-    def _return(self, pooled: Pooled) -> None:
-        """Give back or discard a connection after an error."""
-        if self._backend.is_as_good_as_new(pooled.connection):
-            self.pool.give_back(pooled)
-        else:
-            self.pool.discard(pooled)
+        raise (RolledBack if isinstance(error, self._backend.rolled_back) else Unavailable) from error

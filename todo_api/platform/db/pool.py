@@ -57,13 +57,11 @@ class Pool:
             self._slots.put(None)
             raise
 
-    def give_back(self, pooled: Pooled) -> None:
-        self._slots.put(pooled)
-
-    def discard(self, pooled: Pooled) -> None:
-        """Close a connection instead of giving it back."""
-        _close(pooled)
-        self._slots.put(None)
+    def give_back(self, pooled: Pooled, *, keep: bool = True) -> None:
+        """Return a connection, which is closed unless it is to be kept."""
+        if not keep:
+            _close(pooled)
+        self._slots.put(pooled if keep else None)
 
     def close(self) -> None:
         """Close the connections that are not in use, at the end."""

@@ -1,6 +1,7 @@
 """PostgreSQL, directly or behind a pooler in transaction mode, which allows neither start-up options nor SET."""
 
 import select
+from contextlib import closing
 from time import monotonic
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import Dialect
 
 from todo_api.platform.db.pool import Pooled
 from todo_api.platform.options import DatabaseOptions
-from todo_api.platform.waiting import wait_for
+from todo_api.platform.waiting import poll, wait_for
 
 # Shorter than the five minutes after which a serverless PostgreSQL sleeps.
 RECYCLE_SECONDS = 240
@@ -71,9 +72,7 @@ class PostgreSQL:
         """Whether an idle connection still works; one from before `lost` may never learn that it is closed."""
         if pooled.made <= max(lost, monotonic() - RECYCLE_SECONDS):
             return False
-        poller = select.poll()
-        poller.register(pooled.connection, select.POLLIN)
-        return not poller.poll(0)  # if there is something to read, it is the end
+        return not poll(pooled.connection.fileno(), select.POLLIN)  # if there is something to read, it is the end
 
     def gave_up(self, error: Exception) -> bool:
         """Whether a healthy server gave up on one statement: at a time limit, or to end a deadlock."""
@@ -83,23 +82,15 @@ class PostgreSQL:
         """Whether a connection can go on after an error."""
         return not connection.closed and connection.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
 
-    def is_in_transaction(self, connection: Any) -> bool:
-        """Whether a transaction is open, with no statement under way."""
-        status: int = connection.info.transaction_status
-        return status in (extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR)
-
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run SQL on a connection of its own, by the deadline. Raises psycopg2.Error."""
         # Asynchronous, so that the limit also holds under a server that did not call `limit_waits`.
-        connection = psycopg2.connect(*self._arguments, **self._keywords, async_=True)
-        try:
+        with closing(psycopg2.connect(*self._arguments, **self._keywords, async_=True)) as connection:
             _wait_until(deadline, connection)
             cursor = connection.cursor()  # kept, since the connection refers to it weakly
             # The server gives up as well: else these would pile up behind a lock on the table.
             cursor.execute(self.limits(seconds) + question)
             _wait_until(deadline, connection)
-        finally:
-            connection.close()
 
 
 def _wait_until(deadline: float, connection: Any) -> None:

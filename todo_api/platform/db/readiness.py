@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import partial
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from time import monotonic
 
 from todo_api.platform.db.availability import explained
@@ -25,25 +25,25 @@ class Readiness:
         self._upgrade_command = upgrade_command
         self._lock = Lock()
         self._asked = self._answered = float("-inf")
-        self._done = Event()
-        self._done.set()
+        self._thread = Thread()
         self._problem: str | None = "never asked"
 
     def __call__(self) -> bool:
         with self._lock:
             now, patience = monotonic(), float(READY_SECONDS)
-            if self._done.is_set() and now >= self._answered + KEPT_SECONDS:
+            if not self._thread.is_alive() and now >= self._answered + KEPT_SECONDS:
                 # In a thread, so that the time limit also covers what has none, such as looking up the host's name.
-                self._done, self._asked = Event(), now
-                Thread(target=self._find_out, args=(self._done, now + READY_SECONDS), daemon=True).start()
+                self._thread, self._asked = Thread(target=self._find_out, args=[now + READY_SECONDS], daemon=True), now
+                self._thread.start()
             elif now < self._answered + KEPT_SECONDS + READY_SECONDS:
                 return self._problem is None
             else:
                 patience = max(0, self._asked + PATIENCE_SECONDS - now)
-            done = self._done
-        return run_in_thread(partial(done.wait, patience)) and self._problem is None
+            thread = self._thread
+        run_in_thread(partial(thread.join, patience))
+        return not thread.is_alive() and self._problem is None
 
-    def _find_out(self, done: Event, deadline: float) -> None:
+    def _find_out(self, deadline: float) -> None:
         problem = None
         try:
             self._ask(deadline)
@@ -52,4 +52,3 @@ class Readiness:
         if problem != self._problem:
             log.warning("not ready: %s", problem) if problem else log.info("ready")
         self._problem, self._answered = problem, monotonic()
-        done.set()

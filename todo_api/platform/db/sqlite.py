@@ -1,6 +1,7 @@
 """SQLite: a file on a local disk, in WAL mode, with one writer at a time."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,10 @@ class SQLite:
         """Never after an error: replacing it costs nothing."""
         return False
 
-    def is_in_transaction(self, connection: Any) -> bool:
-        return bool(connection.in_transaction)
-
     def ask(self, question: str, deadline: float, seconds: int) -> None:
         """Run SQL on a connection of its own. Raises sqlite3.Error."""
         # As a URI, so that no file is made if there is none.
         uri = f"{Path(self._arguments[0]).as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=seconds / 2)
-        try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=seconds / 2)) as connection:
             for statement in question.split("; "):
                 connection.execute(statement)
-        finally:
-            connection.close()

@@ -1,18 +1,27 @@
-"""Types whose values are the same on SQLite and PostgreSQL: points in time, lists of strings."""
+"""What means the same on SQLite and PostgreSQL: points in time, lists, parameters that hold many values."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, DateTime, Dialect, String, Text, func, literal_column
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Dialect, Text, func
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """The microseconds since 1970 of a time in UTC, which may be naive."""
+    return (at.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+
+
 class _Microseconds(TypeDecorator[datetime]):
-    impl = BigInteger
+    impl = sa.BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
@@ -24,12 +33,12 @@ class _Microseconds(TypeDecorator[datetime]):
 
 
 class _InstantInUTC(TypeDecorator[datetime]):
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # In UTC whatever the session's time zone, and naive, which is cheaper to read.
-        return func.timezone(literal_column("'UTC'"), column, type_=self)
+        return func.timezone(sa.literal_column("'UTC'"), column, type_=self)
 
 
 # Aware when bound, naive in UTC when read; on SQLite whole microseconds since 1970. A timedelta can be bound as well:
@@ -37,24 +46,86 @@ class _InstantInUTC(TypeDecorator[datetime]):
 UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
 
 
-class TextList(TypeDecorator[list[str]]):
-    """A list of strings: an array on PostgreSQL, JSON on SQLite. An empty one is stored as null, cheap to read."""
+class Values(TypeDecorator[list[Any]]):
+    """A list as the driver takes it: an array on PostgreSQL, JSON on SQLite; null for an empty one."""
 
-    impl = ARRAY
+    impl: Any = Text
     cache_ok = True
-
-    def __init__(self, length: int) -> None:
-        """`length` is that of the longest element."""
-        super().__init__(String(length))
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if not value:
             return None
-        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
+        return orjson.dumps(list(value)).decode() if dialect.name == "sqlite" else list(value)
+
+
+class TextList(Values):
+    """A list of strings in a column. An empty one is stored as null, which is cheap to read."""
+
+    impl = sa.ARRAY
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        """`length` is that of the longest element."""
+        super().__init__(sa.String(length))
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl_instance)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # psycopg2 makes lists by itself.
         return orjson.loads if dialect.name == "sqlite" else None
+
+
+class _Comparison(ColumnElement[bool]):
+    """Compares a column with the values in a parameter, in the SQL of each database."""
+
+    postgresql: str
+    sqlite: str
+
+    def __init__(self, compared: Any, parameter: str) -> None:
+        self.compared = compared
+        self.values = sa.bindparam(parameter, type_=compared.type if isinstance(compared.type, Values) else Values)
+
+
+@compiles(_Comparison)
+def _sql(element: _Comparison, compiler: SQLCompiler, **options: Any) -> str:
+    form = element.postgresql if compiler.dialect.name == "postgresql" else element.sqlite
+    compared, values = compiler.process(element.compared, **options), compiler.process(element.values, **options)
+    return form.format(compared=compared, values=values)
+
+
+class any_of(_Comparison):
+    """Whether a column has one of the values, of which there may be none."""
+
+    inherit_cache = True
+    postgresql = "{compared} = ANY({values})"
+    sqlite = "{compared} IN (SELECT value FROM json_each({values}))"
+
+
+class contains_all(_Comparison):
+    """Whether a TextList has all of the values."""
+
+    inherit_cache = True
+    postgresql = "{compared} @> {values}"
+    sqlite = (
+        "NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS "
+        "(SELECT 1 FROM json_each({compared}) AS string WHERE string.value = wanted.value))"
+    )
+
+
+def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> sa.FromClause:
+    """The rows in a parameter, made by `as_parameter`, as a table to select from. `dialect` is its name."""
+    given = sa.bindparam(parameter, type_=Text)
+    if dialect == "postgresql":
+        typed = [sa.column(field.name, getattr(field.type, "impl_instance", field.type)) for field in columns]
+        rows = func.json_to_recordset(sa.cast(given, sa.JSON)).table_valued(*typed)
+        return rows.render_derived(name=parameter, with_types=True)
+    element = func.json_each(given).table_valued("value", name="element")
+    values = [func.json_extract(element.c.value, f"$.{field.name}").label(field.name) for field in columns]
+    return sa.select(*values).subquery(parameter)
+
+
+def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
+    """Rows as a parameter of `rows_in`, which takes what it needs of each; times are in UTC, without a zone."""
+    option = orjson.OPT_NAIVE_UTC if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
+    return orjson.dumps(rows, default=microseconds, option=option).decode()

@@ -2,12 +2,9 @@
 
 import logging
 import select
-from array import array
 from contextlib import suppress
 from enum import Enum, auto
-from fcntl import ioctl
 from socket import SHUT_RDWR, SHUT_WR
-from termios import FIONREAD
 from time import monotonic
 from typing import Any
 
@@ -15,7 +12,7 @@ from gevent.event import Event
 from gevent.socket import socket
 
 from todo_api.platform.server.protocol import AppTask, Parser, RefusalTask
-from todo_api.platform.waiting import yield_to_others
+from todo_api.platform.waiting import poll, yield_to_others
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +49,6 @@ class Connection:
         self._socket = client
         self._unparsed = b""  # received after the request that is being answered
         self._unsent = b""
-        self._holds_place = False
-        self._left = False
         self._wake = Event()
         self._enter(Phase.IDLE)
 
@@ -78,14 +73,13 @@ class Connection:
             return False
         self._enter(Phase.ANSWERING)
         waited = not self.server.places.acquire(blocking=False) and self.server.places.acquire()
-        self._holds_place = True
         try:
             if waited and self.has_left():
                 return False  # the client gave up meanwhile
             task = self._answer(request)
         finally:
             # Before the rest is sent: clients that do not read would else hold all places.
-            self._give_back_place()
+            self.server.places.release()
         self._flush()
         if request.error:
             self._linger()
@@ -130,22 +124,16 @@ class Connection:
         if not self.server.has_room_to_park():
             return False
         self._wake = wake
-        self._give_back_place()
+        self.server.places.release()
         self._enter(Phase.PARKED)
         self.server.parked.add(self)
         wake.wait(seconds)
         self.server.parked.discard(self)
-        if self._left:
-            raise ClientLeft
         self.server.places.acquire()
-        self._holds_place = True
+        if self.has_left():
+            raise ClientLeft
         self._enter(Phase.ANSWERING)
         return not self.server.draining
-
-    def _give_back_place(self) -> None:
-        if self._holds_place:
-            self._holds_place = False
-            self.server.places.release()
 
     def write_soon(self, data: bytes) -> int:
         """For waitress's task. Keeps one piece, which most answers are in whole, until the place is given back."""
@@ -175,9 +163,7 @@ class Connection:
 
     def has_left(self) -> bool:
         """Whether the client has closed the connection, or its sending side: TCP shows no difference."""
-        poller = select.poll()
-        poller.register(self._socket.fileno(), select.POLLRDHUP)
-        return bool(poller.poll(0))
+        return poll(self._socket.fileno(), select.POLLRDHUP)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -191,22 +177,18 @@ class Connection:
             return False
         if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
             return True
-        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._unread_bytes())
+        return self.active < now - silence_seconds and (self.phase is Phase.SENDING or not self._has_unread())
 
     @property
     def busy(self) -> bool:
         """Whether something of a request is still to be read, answered or sent."""
-        return self.phase is not Phase.IDLE or bool(self._unparsed) or bool(self._unread_bytes())
+        return self.phase is not Phase.IDLE or bool(self._unparsed) or self._has_unread()
 
-    def _unread_bytes(self) -> int:
-        size = array("i", [0])
-        with suppress(OSError):
-            ioctl(self._socket.fileno(), FIONREAD, size)
-        return size[0]
+    def _has_unread(self) -> bool:
+        return poll(self._socket.fileno(), select.POLLIN)
 
-    def unpark(self, *, left: bool = False) -> None:
+    def unpark(self) -> None:
         """End a wait, since the client has left or the server stops."""
-        self._left = left
         self._wake.set()
 
     def shut_down(self, how: int = SHUT_RDWR) -> None:

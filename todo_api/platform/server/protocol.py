@@ -97,9 +97,8 @@ class RefusalTask(AppTask):
             request.headers[name] = refused.headers[name]
         super().__init__(channel, request)
         self.close_on_finish = True
-        code, reason = (error.code, error.reason) if error else (500, "")
-        status = 400 if code == 501 else code  # 501 is for a transfer coding that nobody needs
-        self._error = errors.ApiError(status, errors.DETAILS.get(status, reason))
+        status = error.code if error else 500
+        self._error = errors.ApiError(400 if status == 501 else status)  # 501: a transfer coding that nobody needs
 
     def get_environment(self) -> dict[str, Any]:
         return {**super().get_environment(), errors.REFUSED: self._error}

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 
 from todo_api.platform import metrics
 from todo_api.platform.options import ServerOptions
-from todo_api.platform.server.listener import listen
 from todo_api.platform.server.supervisor import STOP, Supervisor, say
+from todo_api.platform.server.worker import BACKLOG
 from todo_api.platform.web.app import App
 
 
@@ -16,7 +17,7 @@ def serve(
 ) -> int:
     """Serve until stopped. Returns the exit status: 1 if preparing or the workers fail, 2 if the port is not free."""
     try:
-        listener = listen(options.host, options.port)
+        listener = _listen(options.host, options.port)
     except OSError as error:
         reason = str(error.strerror).partition(" (while")[0]
         say(f"cannot listen on {options.host}:{options.port}: {reason}")
@@ -27,6 +28,14 @@ def serve(
     if options.metrics:
         metrics.prepare()
     return Supervisor(listener, options, make_app()).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::"  # every address, of IPv4 as well
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its connections inherit this
+    return listener
 
 
 def _succeeds_in_child(work: Callable[[], None]) -> bool:

@@ -13,6 +13,7 @@ import traceback
 from functools import partial
 from operator import setitem
 from pathlib import Path
+from threading import TIMEOUT_MAX
 from typing import NamedTuple, NoReturn
 
 from todo_api.platform import metrics
@@ -21,7 +22,7 @@ from todo_api.platform.server import worker
 from todo_api.platform.web.app import App
 
 STOP = {signal.SIGTERM, signal.SIGINT}
-SIGNALS = {*STOP, signal.SIGCHLD, signal.SIGALRM}
+SIGNALS = {*STOP, signal.SIGCHLD}
 MAX_WORKERS = 4
 # Garbage collection starts after this many new objects. At Python's 700, a page of a thousand tasks, which leaves no
 # garbage, would be searched several times.
@@ -71,29 +72,30 @@ class Supervisor:
         gc.freeze()  # a collection would write to, and so copy, every page that the workers share
         gc.set_threshold(NEW_OBJECTS)
         while True:
-            self._start_missing()
-            if signal.sigwait(SIGNALS) in STOP:
+            arrived = signal.sigtimedwait(SIGNALS, self._start_missing())
+            if arrived and arrived.si_signo in STOP:
                 return self._stop()
             self._reap()
             if self._failed_starts >= MAX_FAILED_STARTS and not self._workers:
                 say("no worker can start")
                 return 1
 
-    def _start_missing(self) -> None:
+    def _start_missing(self) -> float:
+        """Start the workers that are missing. Returns for how long to wait before another call."""
         for number in set(range(self._count)) - {running.number for running in self._workers.values()}:
             if (wait := self._next_start - time.monotonic()) > 0:
-                signal.setitimer(signal.ITIMER_REAL, wait)
-                return
+                return wait
             self._ready[number] = 0
             try:
                 pid = os.fork()
             except OSError as error:  # no memory or no process is free now
                 say(f"worker {number} cannot start: {error.strerror}")
                 self._next_start = time.monotonic() + DELAY_SECONDS
-                continue
+                return DELAY_SECONDS
             if not pid:
                 self._work(number)
             self._workers[pid] = Worker(number, time.monotonic())
+        return TIMEOUT_MAX
 
     def _work(self, number: int) -> NoReturn:
         """Run a worker, then end the process."""
@@ -147,15 +149,15 @@ class Supervisor:
         self._listener.close()
         os.close(self._lifeline_end)
         limit = self._options.lame_duck_seconds + self._options.drain_seconds + STOP_MARGIN_SECONDS
-        signal.setitimer(signal.ITIMER_REAL, limit)
         deadline = time.monotonic() + limit
         say(f"Stopping within {limit:g} s: accepted requests are answered first")
         self._reap()
         while self._workers:
-            signal.sigwait(SIGNALS)
-            if time.monotonic() >= deadline:
+            if not signal.sigtimedwait(SIGNALS, max(deadline - time.monotonic(), 0)):
                 for pid in self._workers:
                     os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+                return 1
             self._reap()
         return int(self._cut_short)
 
@@ -168,16 +170,13 @@ def say(text: str) -> None:
 
 def usable_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     """The CPUs that this container may use, by affinity and by its quota of time; at least one."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(cpus, _quota(cgroup))))
+    return max(1, math.ceil(min(len(os.sched_getaffinity(0)), _quota(cgroup))))
 
 
 def _quota(cgroup: Path) -> float:
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (cgroup / "cpu.max").read_text().split()  # version 2; "max" is no number
-        return int(quota) / int(period)
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = ((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        if int(quota) > 0:  # version 1; -1 is none
-            return int(quota) / int(period)
+    for names in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):  # of version 2, of version 1
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number
+            quota, period = " ".join((cgroup / name).read_text() for name in names).split()
+            if int(quota) > 0:  # -1 is none
+                return int(quota) / int(period)
     return math.inf

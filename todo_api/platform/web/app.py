@@ -2,16 +2,16 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property, partial
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache, partial
 from inspect import CO_COROUTINE
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import quote
 
-import flask
-from flask import Flask
-from werkzeug.datastructures import ImmutableMultiDict
+from flask import Flask, Request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -21,28 +21,16 @@ from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
 
-WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
-Observer = Callable[[logs.Answer], None]
-
-
-class Request(flask.Request):
-    """A request whose query may hold bytes that are not UTF-8, on which werkzeug would fail."""
-
-    @cached_property
-    def args(self) -> ImmutableMultiDict[str, str]:
-        query = self.query_string.decode(errors="replace")
-        return ImmutableMultiDict(parse_qsl(query, keep_blank_values=True))
-
 
 class App(Flask):
     """Flask, whatever `Host` a client sends, with faults logged without the path, which names a user."""
 
-    request_class = Request
-
+    # Called with the log line of each answer.
+    observers: Sequence[Callable[[Mapping[str, Any]], None]] = (logs.write,)
     # Whether the server is stopping; the server replaces it.
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
-    def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """As Flask's, which checks `Host` three times, though no route depends on it."""
         if request is None or self.config["TRUSTED_HOSTS"]:
             return super().create_url_adapter(request)
@@ -70,18 +58,11 @@ class App(Flask):
     def log_exception(self, exc_info: Any) -> None:
         log.error("unhandled exception", exc_info=exc_info)
 
-
-@cache
-def _template(rule: str) -> str:
-    """A rule without its converters."""
-    return re.sub(r"<\w+:", "<", rule)
-
-
-def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
-    """Adds headers to every answer, also to faults, and calls the observers. Costs a tenth of an `after_request`."""
-
-    def wsgi_app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Adds headers to every answer, also to faults, and observes it. Costs a tenth of an `after_request`."""
         started = perf_counter()
+        if not environ.get("QUERY_STRING", "").isascii():  # not encoded: werkzeug fails where it is not UTF-8
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
@@ -89,21 +70,28 @@ def completing(app: WSGIApp, observers: Sequence[Observer]) -> WSGIApp:
             headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
             headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule
-            method = environ["REQUEST_METHOD"]
+            method, code = environ["REQUEST_METHOD"], int(status[:3])
             parked = environ.get(PARKED_SECONDS, 0.0)
-            answer = logs.Answer(
-                request_id,
-                method,
-                _template(rule.rule) if rule else None,
-                int(status[:3]),
-                perf_counter() - started - parked,
-                0 if method == "HEAD" else int(given.get("Content-Length", 0)),
-                parked,
-            )
-            for observe in observers:
-                observe(answer)
+            line = {
+                "time": datetime.now(UTC),
+                "level": "info" if code < 500 else "error",
+                "request_id": request_id,
+                "method": method[:16],
+                "route": _template(rule.rule) if rule else None,  # the path itself names a user
+                "status": code,
+                "duration_ms": round(1000 * (perf_counter() - started - parked), 2),
+                "bytes": 0 if method == "HEAD" else int(given.get("Content-Length", 0)),
+            }
+            if parked:
+                line["waited_ms"] = round(1000 * parked)
+            for observe in self.observers:
+                observe(line)
             return start_response(status, headers, exc_info)
 
-        return app(environ, start)
+        return super().wsgi_app(environ, start)
 
-    return wsgi_app
+
+@cache
+def _template(rule: str) -> str:
+    """A rule without its converters."""
+    return re.sub(r"<\w+:", "<", rule)

@@ -50,7 +50,7 @@ class ArgumentsParser(FlaskParser):
         view: Any = current_app.view_functions[req.endpoint or ""]
         if location == "path" and hasattr(view, "json_schema"):
             read_body(req)  # 415 and 413 come before errors in the path
-        raise InvalidInput(LOCATIONS[location], problems_in(messages, schema))
+        raise InvalidInput(LOCATIONS[location], problems_in(messages))
 
 
 def read_body(req: Request) -> bytes:
@@ -66,18 +66,12 @@ def read_body(req: Request) -> bytes:
     return received
 
 
-def problems_in(messages: Any, schema: Schema) -> list[tuple[str, Problem]]:
-    """A schema's error messages as one problem a field, in the schema's order; elements of a list are `name.0`."""
-    order = [field.data_key or name for name, field in schema.fields.items()]
-    by_order = sorted(messages.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
-    return [problem for name, inner in by_order for problem in _flattened("" if name == "_schema" else name, inner)]
-
-
-def _flattened(name: str, messages: Any) -> Iterator[tuple[str, Problem]]:
+def problems_in(messages: Any, name: str = "") -> Iterator[tuple[str, Problem]]:
+    """A schema's error messages, which come in its order, as one problem a field; elements of a list are `name.0`."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from _flattened(name if key == "_schema" else f"{name}.{key}", inner)
-        return
-    first = messages[0]
-    # A text is marshmallow's own, or from a validator that does not use the vocabulary.
-    yield name, first if isinstance(first, Problem) else Problem("value_error", str(first))
+            yield from problems_in(inner, name if key == "_schema" else f"{name}.{key}" if name else str(key))
+    else:
+        first = messages[0]
+        # A text is marshmallow's own, or from a validator that does not use the vocabulary.
+        yield name, first if isinstance(first, Problem) else Problem("value_error", str(first))

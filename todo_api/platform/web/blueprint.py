@@ -7,7 +7,7 @@ import flask_smorest
 from marshmallow import Schema
 
 from todo_api.platform.web.arguments import ArgumentsParser
-from todo_api.platform.web.components import (
+from todo_api.platform.web.openapi import (
     BAD_REQUEST,
     CONTENT_TOO_LARGE,
     UNSUPPORTED_TYPE,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from flask import request
 
-# One element of a list, which may be empty. Tags are compared weakly, since proxies weaken them.
-_ELEMENT = re.compile(r'[ \t]*(?:(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)')
-_NUMBER = re.compile("0|[1-9][0-9]{0,17}")
+# A list of entity tags, with empty elements. Tags are compared weakly, since proxies weaken them.
+_TAGS = re.compile(r'[ \t,]*(?:(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t,]*|$))*')
+_REVISION = re.compile('"(0|[1-9][0-9]{0,17})"')
 
 
 def etag(revision: int) -> str:
@@ -32,12 +32,4 @@ def _revisions(header: str) -> Sequence[int] | None:
     value = request.headers.get(header, "*").strip(" \t")
     if value == "*":
         return None
-    tags: list[str] = []
-    at = 0
-    while at < len(value):
-        element = _ELEMENT.match(value, at)
-        if element is None:
-            return []
-        tags.append(element[1] or "")
-        at = element.end()
-    return [int(tag) for tag in tags if _NUMBER.fullmatch(tag)]
+    return [int(revision) for revision in _REVISION.findall(value)] if _TAGS.fullmatch(value) else []

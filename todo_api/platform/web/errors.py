@@ -6,17 +6,8 @@ from typing import NamedTuple
 import orjson
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
-# `detail` where the code that raises an error gives none.
-DETAILS = {
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-    415: "Unsupported Media Type",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 # The vocabulary of failed validations: each `type`, which clients switch on, with its message for people.
 MESSAGES = {
     "missing": "Field required",
@@ -45,6 +36,11 @@ JSON_OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 REFUSED = "todo_api.refused"
 
 
+def reason(status: int) -> str:
+    """The `detail` where the code that raises an error gives none; of 413 werkzeug has an older name."""
+    return "Content Too Large" if status == 413 else HTTP_STATUS_CODES.get(status, "Unknown Error")
+
+
 class Problem(NamedTuple):
     """What is wrong with one value."""
 
@@ -70,7 +66,7 @@ class ApiError(HTTPException):
         super().__init__()
         self.members = members
         self.code = status
-        self.detail = detail or DETAILS[status]
+        self.detail = detail or reason(status)
         self.headers = headers or {}
 
     def get_headers(self, *args: object) -> list[tuple[str, str]]:
@@ -82,7 +78,7 @@ class InvalidInput(ApiError):
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, INVALID)
-        self.errors = as_errors((f"{location}.{name}" if name else location, reason) for name, reason in problems)
+        self.errors = as_errors((f"{location}.{name}" if name else location, wrong) for name, wrong in problems)
 
 
 def unavailable() -> ApiError:
@@ -90,7 +86,7 @@ def unavailable() -> ApiError:
 
 
 def error_body(status: int, detail: str | None = None, **members: object) -> bytes:
-    return orjson.dumps({"detail": detail or DETAILS[status], "status_code": status, **members}, option=JSON_OPTIONS)
+    return orjson.dumps({"detail": detail or reason(status), "status_code": status, **members}, option=JSON_OPTIONS)
 
 
 def error_response(error: HTTPException) -> Response:
@@ -102,7 +98,7 @@ def error_response(error: HTTPException) -> Response:
     elif isinstance(error, ApiError):
         body = error_body(status, error.detail, **error.members)
     else:
-        body = error_body(status, DETAILS.get(status, error.name))
+        body = error_body(status)
     response = Response(body, status, mimetype="application/json")
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response

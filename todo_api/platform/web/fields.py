@@ -115,15 +115,14 @@ class Choice(fields.String):
     """One of a few strings; anything else, of whatever type, is a `literal_error`."""
 
     def __init__(self, *choices: str, **options: Any) -> None:
-        options["metadata"] = {**options.get("metadata", {}), "enum": list(choices)}
-        super().__init__(**options)
+        super().__init__(metadata={"enum": list(choices)}, **options)
         self._choices = choices
-        allowed = " or ".join(f"'{choice}'" for choice in choices)
-        self.error_messages |= {"required": [problem("missing")], "null": [problem("literal_error", allowed)]}
+        wrong = [problem("literal_error", " or ".join(map(repr, choices)))]
+        self.error_messages |= {"required": [problem("missing")], "null": wrong, "invalid": wrong}
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if value not in self._choices:
-            raise ValidationError(self.error_messages["null"])
+            raise self.make_error("invalid")
         return str(value)
 
 
