@@ -1,7 +1,7 @@
 """Fixtures: each database with its schema, an app on it, and a client for each user; servers and tools for all."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -21,9 +21,20 @@ from todo_api.tasks import store
 
 # More than there are processors, since many tests wait.
 WORKERS = 4
-# In this order, so that those that take long begin early and the quick ones fill up the end.
+# In this order, so that what takes long begins early and the quick files fill up the end.
 # In `alone` no test has another beside it: others would have to wait for those that take long.
-FOLDERS = ["programs", "server", "app", "alone"]
+ORDER = [
+    "programs/test_offline_clients.py",
+    "server/test_waiting.py",
+    "server/test_outages.py",
+    "server/test_stop.py",
+    "app/test_statements.py",
+    "app/test_sync_migration.py",
+    "programs",
+    "server",
+    "app",
+    "alone",
+]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -32,16 +43,36 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: FOLDERS.index(item.path.parent.name))
+    def rank(item: pytest.Item) -> int:
+        folder, name = item.path.parts[-2:]
+        return ORDER.index(file if (file := f"{folder}/{name}") in ORDER else folder)
+
+    items.sort(key=rank)
+
+
+@contextmanager
+def lock_of_run(item: pytest.Item, *, alone: bool) -> Iterator[None]:
+    """Hold it alone, or together with others that do not want it alone."""
+    with ExitStack() as stack:
+        if is_xdist_worker(item.session):  # its folder for temporary files is in the run's
+            stack.enter_context(hold(Path(item.config.getoption("basetemp")).with_name("tests.lock"), alone=alone))
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test in `alone` beside no other: all hold one lock, the others together."""
-    with ExitStack() as stack:
-        if is_xdist_worker(item.session):  # its folder for temporary files is in the run's
-            lock = Path(item.config.getoption("basetemp")).with_name("tests.lock")
-            stack.enter_context(hold(lock, alone=item.path.parent.name == "alone"))
+    if item.path.parent.name == "alone":
+        return (yield)
+    with lock_of_run(item, alone=False):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What a test in `alone` measures, no other disturbs; its fixtures are made beside them."""
+    if item.path.parent.name != "alone":
+        return (yield)
+    with lock_of_run(item, alone=True):
         return (yield)
 
 
@@ -86,6 +117,12 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
         postgres: Postgres = request.getfixturevalue("postgres")
         with postgres.database() as url:
             yield url
+
+
+@pytest.fixture
+def url(empty_url: URL) -> URL:
+    """A database of the test's own with the schema, of each kind."""
+    return migrate(empty_url)
 
 
 @pytest.fixture

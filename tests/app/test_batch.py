@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error, assert_invalid
+from tests.support.tasks import TASKS
 
-TASKS = "/api/alice/tasks"
 BATCH = f"{TASKS}/batch"
 GONE = "Task with key {} is deleted"
 CHANGED = "Task with key {} has changed"

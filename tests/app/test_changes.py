@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.support.errors import assert_error, assert_invalid
 from tests.support.tasks import TASKS, create, pages
-from tests.support.tokens import token
+from tests.support.tokens import bearer
 from todo_api.platform.db.engine import db
 
 CHANGES = f"{TASKS}/changes"
@@ -159,7 +159,7 @@ def test_other_methods_of_the_feed_and_of_batches_are_not_allowed(alice: FlaskCl
 
 @pytest.mark.parametrize("query", ["", "?wait=1"])
 def test_a_token_serves_however_far_its_expiry_is(anonymous: FlaskClient, query: str) -> None:
-    far = {"Authorization": f"Bearer {token('alice', seconds=10**400)}"}
+    far = bearer("alice", seconds=10**400)
     assert anonymous.get(CHANGES + query, headers=far).json == {"changes": [], "next": 1, "has_more": False}
 
 

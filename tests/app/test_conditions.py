@@ -6,8 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error
-
-TASKS = "/api/alice/tasks"
+from tests.support.tasks import TASKS
 
 
 @pytest.fixture

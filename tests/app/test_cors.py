@@ -9,11 +9,11 @@ from sqlalchemy import URL
 
 from tests.support.apps import client_for, make_app
 from tests.support.marks import one_database
+from tests.support.tasks import TASKS
 from todo_api.tasks import store
 
 pytestmark = one_database
 
-TASKS = "/api/alice/tasks"
 ORIGINS = ("http://localhost:3000", "https://todo.example.com", "http://[::1]:3000")
 STRANGERS = [
     "http://localhost:3001", "https://localhost:3000", "http://localhost", "https://todo.example.com.evil.com",

@@ -17,6 +17,7 @@ from tests.support.apps import make_app
 from tests.support.checkout import ROOT
 from tests.support.marks import one_database
 from tests.support.processes import run_in_new_process
+from tests.support.tasks import TASKS
 from tests.support.tokens import SECRET, bearer, token
 from todo_api.platform.web.errors import MESSAGES
 from todo_api.tasks.examples import REVISION
@@ -181,7 +182,6 @@ def test_the_version_and_the_licence_are_the_projects(document: Any, anonymous: 
 
 
 # How each documented example of a failed validation comes about; by operation and the example's summary.
-TASKS = "/api/alice/tasks"
 MISTAKES: dict[tuple[str, str], Callable[[FlaskClient], TestResponse]] = {
     ("list_tasks", "No such status"): lambda alice: alice.get(f"{TASKS}?status=done"),
     ("list_tasks", "Too large a page"): lambda alice: alice.get(f"{TASKS}?limit=1001"),

@@ -10,9 +10,9 @@ from werkzeug.exceptions import BadRequest
 
 from tests.support.errors import INTEGER, Problem, assert_error, assert_problems
 from tests.support.marks import one_database
+from tests.support.tasks import TASKS
 from todo_api.tasks import store
 
-TASKS = "/api/alice/tasks"
 MIB = 1024 * 1024
 
 MISSING = ("missing", "Field required")

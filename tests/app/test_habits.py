@@ -14,13 +14,12 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, inse
 from tests.support.apps import client_for, disposed, make_app, migrated
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error, assert_invalid
+from tests.support.tasks import TASKS
 from todo_api.platform.db.engine import run, transaction
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
 from todo_api.tasks import store
 from todo_api.tasks.model import Task
-
-TASKS = "/api/alice/tasks"
 
 
 @pytest.fixture

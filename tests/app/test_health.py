@@ -18,8 +18,8 @@ from tests.support.errors import assert_error
 from tests.support.marks import one_database
 from tests.support.proxy import Proxy
 from tests.support.tokens import bearer
+from todo_api.platform.db import readiness
 from todo_api.platform.db.engine import database, db
-from todo_api.service import commands as cli
 
 CONNECTED = (200, {"status": "healthy", "database": "connected"})
 DISCONNECTED = (503, {"status": "unhealthy", "database": "disconnected"})
@@ -77,10 +77,7 @@ def test_it_is_not_ready_without_the_schema_and_the_log_names_the_command(
 def test_on_the_schema_of_an_older_version_it_is_not_ready_and_requests_are_503(
     empty_url: URL, revision: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = make_app(empty_url)
-    cli.init_app(app)
-    with app.app_context():
-        flask_migrate.upgrade(revision=revision)
+    app = migrated(make_app(empty_url), revision)
     client = app.test_client()
     assert ready(app) == DISCONNECTED
     for method, path in (("GET", ""), ("POST", ""), ("GET", "/1"), ("PUT", "/1"), ("PATCH", "/1/complete")):
@@ -142,7 +139,11 @@ def test_a_database_that_hangs_is_answered_within_three_seconds_and_keeps_few_wa
     assert ready(app) == CONNECTED
 
 
-def test_a_storm_of_probes_makes_one_connection_a_second(hop: tuple[Proxy, Flask]) -> None:
+def test_a_storm_of_probes_makes_one_connection_a_second(
+    hop: tuple[Proxy, Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine, the first answer may take longer than callers are patient with another's question.
+    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", readiness.READY_SECONDS)
     proxy, app = hop
     start = time.monotonic()
     with ThreadPoolExecutor(24) as executor:

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 
 from tests.support.errors import assert_error, assert_invalid
 from tests.support.marks import one_database
+from tests.support.tasks import TASKS
 
-TASKS = "/api/alice/tasks"
 JSON = "application/json"
 
 

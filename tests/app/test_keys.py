@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.errors import assert_invalid
+from tests.support.tasks import TASKS
 from todo_api.tasks import store
 
-TASKS = "/api/alice/tasks"
 KEYS = [
     "0f8c2b1e-5d4a-4c6f-9b1e-3a7d20c4e911",
     "01ARZ3NDEKTSV4RRFFQ69G5FAV",

@@ -89,10 +89,8 @@ def test_what_a_migration_did_is_said_in_one_sentence(empty_url: URL, capsys: py
 
 def test_statistics_from_before_are_forgotten(postgres: Postgres) -> None:
     with postgres.database() as url:
-        app = make_app(url)
-        cli.init_app(app)
+        app = migrated(make_app(url), "0001")
         with app.app_context():
-            flask_migrate.upgrade(revision="0001")
             with db.engine.begin() as connection:
                 columns = "user_id, title, completed, created_at, updated_at"
                 connection.execute(text(f"INSERT INTO tasks ({columns}) VALUES ('alice', 'x', false, now(), now())"))

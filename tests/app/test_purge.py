@@ -7,10 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from tests.support.tasks import TASKS
 from todo_api.platform.db.engine import db
 from todo_api.tasks import commands
 
-TASKS = "/api/alice/tasks"
 CHANGES = f"{TASKS}/changes"
 
 

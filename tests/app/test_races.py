@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 from tests.support.apps import client_for, disposed, make_app, migrated
 from tests.support.databases import Postgres, sqlite_url
 from tests.support.errors import assert_error
+from tests.support.tasks import TASKS
 
-TASKS = "/api/alice/tasks"
 THREADS = 8
 
 ClientOf = Callable[[str], FlaskClient]

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from tests.support.tasks import TASKS
 from todo_api.platform.db.engine import db
 
-TASKS = "/api/alice/tasks"
 # What a server of version 1.0 sends, with the parameters of each database's driver.
 WRITES_OF_1_0 = {
     "create": "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) VALUES "

@@ -15,14 +15,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import URL, text
 
 from migrations import online
-from tests.support.apps import client_for, make_app
-from tests.support.checkout import ROOT
+from tests.support.apps import client_for, make_app, migrated
+from tests.support.checkout import partitioning
 from tests.support.databases import Postgres
+from tests.support.tasks import TASKS
 from tests.support.waiting import wait_until
 from todo_api.platform.db.engine import db
-from todo_api.service import commands as cli
 
-TASKS = "/api/alice/tasks"
 INSERT = (
     "INSERT INTO tasks (user_id, title, completed, created_at, updated_at)"
     " VALUES ('{user}', '{title}', false, {at}, {at})"
@@ -32,10 +31,7 @@ INSERT = (
 @contextmanager
 def at_0002(url: URL) -> Iterator[tuple[Flask, FlaskClient]]:
     """An app whose database is as version 1.0 has it."""
-    app = make_app(url)
-    cli.init_app(app)
-    with app.app_context():
-        flask_migrate.upgrade(revision="0002")
+    app = migrated(make_app(url), "0002")
     yield app, client_for(app, "alice")
     with app.app_context():
         db.engine.dispose()
@@ -181,11 +177,8 @@ def test_an_autovacuum_makes_way_for_the_migration(postgres: Postgres, monkeypat
 
 
 def test_a_table_partitioned_before_is_upgraded(postgres: Postgres) -> None:
-    readme = (ROOT / "migrations" / "README.md").read_text()
-    block = readme[readme.index("## Partitioning") :].partition("```sql\n")[2].partition("```")[0]
-    before_sync = re.sub(
-        r"CREATE (UNIQUE INDEX ix_tasks_key|INDEX ix_tasks_(due|priority|updated|revision)|TRIGGER)[^;]*;\n", "", block
-    )
+    of_sync = r"CREATE (UNIQUE INDEX ix_tasks_key|INDEX ix_tasks_(due|priority|updated|revision)|TRIGGER)[^;]*;\n"
+    before_sync = re.sub(of_sync, "", partitioning())
     assert before_sync.count("CREATE INDEX") == 3
     with postgres.database() as url, at_0002(url) as (app, alice):
         insert(app, "one", "two")

@@ -8,24 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.better_auth import ADA, SCRIPTS, running_better_auth, settings_at
 from tests.support.checkout import ROOT
 from tests.support.client import Client
 from tests.support.databases import sqlite_url
 from tests.support.node import running, stop
 from tests.support.ports import free_port
-from tests.support.programs import installed_packages
 from tests.support.service import serving
-from tests.support.tokens import SECRET
 from tests.support.waiting import wait_until
-
-SCRIPTS = ROOT / "tests/programs/better_auth"
-ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}
-
-
-@pytest.fixture(scope="module")
-def installed() -> Path:
-    """What the scripts import, exactly as locked."""
-    return installed_packages(SCRIPTS)
 
 
 class World:
@@ -36,15 +26,8 @@ class World:
         url = f"http://127.0.0.1:{self._port}"
         way = {} if shared_secret else {"BETTER_AUTH_SECRET": None, "BETTER_AUTH_URL": url}
         self.api = stack.enter_context(serving(folder, sqlite_url(folder), **way))
-        settings = {
-            "BETTER_AUTH_URL": url,
-            "BETTER_AUTH_SECRET": SECRET,
-            "BETTER_AUTH_TELEMETRY": "0",
-            "NEXT_PUBLIC_TODO_API": self.api.address,
-        }
-        self.better_auth = stack.enter_context(running(SCRIPTS / "server.mjs", **settings))
-        assert self.better_auth.stdout
-        assert self.better_auth.stdout.readline() == "ready\n"
+        self.better_auth = stack.enter_context(running_better_auth(url))
+        settings = settings_at(url) | {"NEXT_PUBLIC_TODO_API": self.api.address}
         self._page = stack.enter_context(running(SCRIPTS / "page.mjs", **settings))
 
     def page(self, step: str, *given: Any) -> Any:
@@ -66,7 +49,7 @@ class World:
 
 
 @pytest.fixture
-def world(installed: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     with ExitStack() as stack:
         yield lambda *, shared_secret=False: World(tmp_path, stack, shared_secret=shared_secret)
 

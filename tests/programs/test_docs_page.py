@@ -1,41 +1,23 @@
 """The docs page in a real browser."""
 
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
-from tests.support.programs import needs
 from tests.support.service import Service
 from tests.support.tokens import token
 
 SLOWEST_MS = 30_000
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[BrowserContext]:
-    needs("chromium")
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage"],  # as root, and in a small container
-            viewport={"width": 1280, "height": 1000},
-        )
-        context.set_default_timeout(SLOWEST_MS)
-        yield context
-        context.close()
-
-
-def test_the_page_works_in_a_browser(live_server: Service, browser: BrowserContext, tmp_path: Path) -> None:
+def test_the_page_works_in_a_browser(live_server: Service, browser: Browser, tmp_path: Path) -> None:
     complaints: list[str] = []
     requested: list[str] = []
     user = f"browser {uuid4()}"
-    page = browser.new_page()
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.set_default_timeout(SLOWEST_MS)
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: requested.append(request.url))

@@ -1,39 +1,28 @@
 """A page with RxDB in a real browser, signed in at a real Better Auth, with the API at another origin."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.checkout import ROOT
+from tests.support.better_auth import ADA, running_better_auth
 from tests.support.client import Client
 from tests.support.databases import sqlite_url
-from tests.support.node import running
 from tests.support.offline import ADAPTERS
 from tests.support.ports import free_port
-from tests.support.programs import installed_packages, needs, run
+from tests.support.programs import installed_packages, run
 from tests.support.service import Service, serving
-from tests.support.tokens import SECRET
-
-BETTER_AUTH = ROOT / "tests/programs/better_auth"
-ADA = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery staple"}
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[str]:
     """The origin of an app that has Better Auth, where Ada has signed up."""
-    installed_packages(BETTER_AUTH)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    variables = {"BETTER_AUTH_URL": url, "BETTER_AUTH_SECRET": SECRET, "BETTER_AUTH_TELEMETRY": "0"}
-    with running(BETTER_AUTH / "server.mjs", **variables) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-        with Client(port) as client:
-            assert client.request("POST", "/api/auth/sign-up/email", ADA, {"Origin": url}).status == 200
+    with running_better_auth(url), Client(port) as client:
+        assert client.request("POST", "/api/auth/sign-up/email", ADA, {"Origin": url}).status == 200
         yield url
 
 
@@ -42,22 +31,6 @@ def service(app: str, tmp_path: Path) -> Iterator[Service]:
     settings = {"BETTER_AUTH_SECRET": None, "BETTER_AUTH_URL": app, "CORS_ORIGINS": f'["{app}"]'}
     with serving(tmp_path, sqlite_url(tmp_path), **settings) as service:
         yield service
-
-
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-dev-shm-usage"),  # as root, and in a small container
-    # The page's files have no address and so count as the internet's, whose pages may not call this machine's API.
-    "--disable-features=LocalNetworkAccessChecks",
-]
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    needs("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 
 from tests import faults
 from tests.support.databases import sqlite_url
-from tests.support.raw import AUTHORIZATION, head, head_of_post
+from tests.support.raw import head, head_of_post
 from tests.support.service import Service, serving
 from todo_api.platform.server.worker import SPARE_PLACES
 
@@ -236,17 +236,11 @@ def test_urgent_data_costs_no_processor_time_and_harms_no_request(service: Servi
 
 def test_what_abandoned_clients_asked_for_is_not_done(service: Service, folder: Path) -> None:
     body = b'{"title": "Given up"}'
-    request = head(
-        "POST /api/alice/tasks HTTP/1.1",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        AUTHORIZATION,
-    )
     with closing(sqlite3.connect(folder / "todo.db", isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")  # the one connection has to wait for it
         clients = [service.connect() for _ in range(20)]
         for client in clients:
-            client.sendall(request + body)
+            client.sendall(head_of_post(body) + body)
         with ThreadPoolExecutor(1) as other:
             time.sleep(0.5)
             for client in clients:

@@ -72,13 +72,9 @@ def test_at_a_terminal_migrations_start_and_stop_are_one_sentence_each(tmp_path:
     assert stopping == "Stopping within 7 s: accepted requests are answered first"
 
 
-def test_the_log_begins_with_the_first_request(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path)) as service:
-        assert {line.get("route") for line in service.lines()} == {"/health"}
-
-
-def test_lines_of_concurrent_requests_are_never_torn(tmp_path: Path) -> None:
+def test_the_log_begins_with_the_first_request_and_lines_of_concurrent_ones_are_never_torn(tmp_path: Path) -> None:
     with serving(tmp_path, sqlite_url(tmp_path)) as service, ThreadPoolExecutor(16) as executor:
+        assert {line.get("route") for line in service.lines()} == {"/health"}
         assert set(executor.map(lambda _: service.status("/health"), range(400))) == {200}
         lines = [line for line in service.output().splitlines() if not line.startswith(("Migrated", "Listening"))]
     assert sum(json.loads(line).get("route") == "/health" for line in lines) >= 400

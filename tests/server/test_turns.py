@@ -15,8 +15,8 @@ from tests.support.apps import migrate
 from tests.support.databases import Postgres, sqlite_url
 from tests.support.issuer import ORIGIN, USER, Key, key_server
 from tests.support.service import Service, serving
+from tests.support.tasks import TASKS
 
-TASKS = "/api/alice/tasks"
 # More than a worker takes at once.
 CLIENTS = 30
 

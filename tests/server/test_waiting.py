@@ -13,16 +13,15 @@ import pytest
 from sqlalchemy import URL
 
 from tests import faults
-from tests.support.apps import migrate
 from tests.support.client import Answer, Client
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.databases import sqlite_url
 from tests.support.load import SHORT
 from tests.support.service import Service, serving
-from tests.support.tokens import token
+from tests.support.tasks import TASKS
+from tests.support.tokens import bearer, token
 from tests.support.waiting import wait_until
 
-TASKS = "/api/alice/tasks"
 METRICS = "a-token-for-metrics"
 ONE_WORKER = {"WEB_CONCURRENCY": 1, "METRICS_TOKEN": METRICS}
 
@@ -33,15 +32,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("server")
     with serving(folder, sqlite_url(folder), THREADS=1, **ONE_WORKER) as service:
         yield service
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    if request.param == "sqlite":
-        yield migrate(sqlite_url(tmp_path))
-    else:
-        with request.getfixturevalue("postgres").database() as url:
-            yield migrate(url)
 
 
 def checkpoint(service: Service, user_id: str = "alice") -> int:
@@ -271,7 +261,7 @@ def test_a_stopping_server_lets_nobody_wait(tmp_path: Path) -> None:
 
 
 def test_no_answer_is_held_past_the_tokens_expiry(service: Service) -> None:
-    expiring = {"Authorization": f"Bearer {token('alice', seconds=2)}"}
+    expiring = bearer("alice", seconds=2)
     since = checkpoint(service)
     answer = service.request("GET", f"{TASKS}/changes?since={since}&wait=25", headers=expiring, seconds=8)
     assert_empty(answer, since)

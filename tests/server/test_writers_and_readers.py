@@ -1,25 +1,12 @@
 """Two workers, eight writers and four readers of the feed: no change is missed, none comes out of order."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from tests.soak.sync import write_and_read
-from tests.support.apps import migrate
-from tests.support.databases import Postgres, sqlite_url
 from tests.support.service import serving
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
-    if request.param == "sqlite":
-        yield migrate(sqlite_url(tmp_path))
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        with server.database() as url:
-            yield migrate(url)
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["", "a worker killed each second"])

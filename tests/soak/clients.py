@@ -10,9 +10,10 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisco
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL
 
 from tests.support.client import Client
+from tests.support.databases import stored_titles
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Report:
 
     def compared_with(self, url: URL) -> dict[str, Any]:
         """The figures, with what the database has."""
-        stored = titles(url)
+        stored = stored_titles(url)
         return {
             "answers": dict(sorted(self.statuses.items())),
             "acknowledged": len(self.acknowledged),
@@ -44,14 +45,6 @@ class Report:
             "torn": len(self.torn),
             "slowest (s)": round(self.slowest, 2),
         }
-
-
-def titles(url: URL) -> set[str]:
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        found = {row[0] for row in connection.execute(text("SELECT title FROM tasks"))}
-    engine.dispose()
-    return found
 
 
 class Writer(threading.Thread):
@@ -67,7 +60,6 @@ class Writer(threading.Thread):
     def run(self) -> None:
         number = 0
         while not self._ended.is_set() and self._connected():
-            number += 1
             title = uuid4().hex
             if number % 4:
                 status = self._exchange(title, "POST", {"title": title})
@@ -75,6 +67,7 @@ class Writer(threading.Thread):
                     self.report.acknowledged.add(title)
             else:
                 self._exchange(title, "GET")
+            number += 1
         self._client.connection.close()
 
     def _connected(self) -> bool:

@@ -8,7 +8,12 @@ from sqlalchemy import URL
 
 from tests.soak.clients import Report, load
 from tests.soak.waiting import Waiting
+from tests.support.databases import stored_titles
 from tests.support.service import serving
+from tests.support.waiting import wait_until
+
+# It is stopped under load when so much is written, however busy the machine is.
+WRITTEN = 50
 
 
 def stop_under_load(
@@ -32,6 +37,7 @@ def stop_under_load(
         load(service.port, clients) as end,
     ):
         time.sleep(seconds)
+        wait_until(lambda: len(stored_titles(url)) > WRITTEN, 20)
         start = time.monotonic()
         status = service.stop()
         took = time.monotonic() - start

@@ -7,11 +7,11 @@ from typing import Any
 import flask_migrate
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, TableClause, delete, func, make_url, select
 
 from tests.support.tokens import SECRET, token
 from todo_api.app import create_app
-from todo_api.platform.db.engine import db
+from todo_api.platform.db.engine import database, db
 from todo_api.service import commands
 from todo_api.settings import Settings
 from todo_api.tasks import commands as sync_commands
@@ -25,12 +25,12 @@ def make_app(database_url: URL | str, **changes: Any) -> Flask:
     return create_app(settings(database_url, **changes))
 
 
-def migrated(app: Flask) -> Flask:
-    """The app, after the migrations have made its database's schema."""
+def migrated(app: Flask, revision: str = "head") -> Flask:
+    """The app, after the migrations have made its database's schema, or that of an older version."""
     commands.init_app(app)
     sync_commands.init_app(app)
     with app.app_context():
-        flask_migrate.upgrade()
+        flask_migrate.upgrade(revision=revision)
     return app
 
 
@@ -51,12 +51,12 @@ def disposed(app: Flask) -> Iterator[Flask]:
 
 def empty(app: Flask) -> None:
     """Delete all that is stored; the next id is 1 again."""
-    with app.app_context(), db.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("TRUNCATE tasks, task_counters, task_tombstones RESTART IDENTITY"))
-        else:
-            for table in ("tasks", "task_counters", "task_tombstones", "sqlite_sequence"):
-                connection.execute(text(f"DELETE FROM {table}"))
+    # Row by row: TRUNCATE makes new files for all tables and indexes.
+    with database(app).transaction() as run:
+        for table in reversed(db.metadata.sorted_tables):  # tasks before tombstones, which the former leave
+            run(delete(table))
+        on_sqlite = database(app).dialect_name == "sqlite"
+        run(delete(TableClause("sqlite_sequence")) if on_sqlite else select(func.setval("tasks_id_seq", 1, False)))
 
 
 def client_for(app: Flask, user_id: str) -> FlaskClient:

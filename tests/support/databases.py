@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg2
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, create_engine, make_url, text
 
 from tests.support.locks import one_at_a_time
 
@@ -24,6 +24,15 @@ def as_given(url: URL) -> str:
     """A URL as a user sets it, with its password."""
     plain = url if url.drivername == "sqlite" else url.set(drivername="postgresql")
     return plain.render_as_string(hide_password=False)
+
+
+def stored_titles(url: URL) -> set[str]:
+    """The titles of all tasks in a database."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        titles = set(connection.execute(text("SELECT title FROM tasks")).scalars())
+    engine.dispose()
+    return titles
 
 
 class Postgres:

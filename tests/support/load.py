@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from tests.support.client import Client
-from tests.support.databases import Postgres
+from tests.support.databases import Postgres, stored_titles
 
 # Three for each of the requests that a worker can have in the database at once.
 CLIENTS = 3 * 8
@@ -58,10 +58,10 @@ class Load:
 
     def lost(self, database: Postgres) -> set[str]:
         """What was acknowledged and is not stored."""
-        return set(self.created) - _titles(database)
+        return set(self.created) - stored_titles(database.url)
 
     def in_doubt_and_stored(self, database: Postgres) -> set[str]:
-        return self.in_doubt & _titles(database)
+        return self.in_doubt & stored_titles(database.url)
 
     def assert_nothing_lost_nor_wrong(self, database: Postgres) -> None:
         assert self.wrong == []
@@ -69,7 +69,7 @@ class Load:
         # The soak holds it to one second; here the clients and whatever else runs take their share of the processors.
         assert max(self.health) < 2
         assert self.lost(database) == set()
-        assert _titles(database) <= set(self.created) | self.in_doubt
+        assert stored_titles(database.url) <= set(self.created) | self.in_doubt
 
     def _run(self, number: int) -> None:
         client, path = Client(self._port, f"user-{number}"), f"/api/user-{number}/tasks"
@@ -113,7 +113,3 @@ class Load:
             self.health.append(time.monotonic() - start)
             if status != 200:
                 self.wrong.append(("/health", status))
-
-
-def _titles(database: Postgres) -> set[str]:
-    return {title for (title,) in database.query("SELECT title FROM tasks")}

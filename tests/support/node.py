@@ -1,14 +1,17 @@
 """Scripts in Node that talk with a test by lines on their standard input and output."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from tests.support.processes import kept_environment
 
-def stop(process: "subprocess.Popen[str]") -> None:
+Process = subprocess.Popen[str]
+
+
+def stop(process: Process) -> None:
     process.terminate()
     try:
         process.wait(20)
@@ -17,13 +20,12 @@ def stop(process: "subprocess.Popen[str]") -> None:
 
 
 @contextmanager
-def running(script: Path, stderr: IO[str] | None = None, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+def running(script: Path, stderr: IO[str] | None = None, **variables: str) -> Iterator[Process]:
     """The script in a process in its own folder, stopped at the end."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = subprocess.Popen(
         ["node", script.name],
         cwd=script.parent,
-        env={**kept, **variables},
+        env={**kept_environment(), **variables},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

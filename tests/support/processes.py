@@ -13,6 +13,11 @@ from tests.support.checkout import ROOT
 TICK = os.sysconf("SC_CLK_TCK")
 
 
+def kept_environment() -> dict[str, str]:
+    """What a process that a test starts gets of this one's environment."""
+    return {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+
+
 def children(pid: int) -> list[int]:
     try:
         tasks = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]

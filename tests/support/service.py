@@ -18,7 +18,7 @@ from tests.support.checkout import ROOT
 from tests.support.client import Answer, Client
 from tests.support.databases import as_given
 from tests.support.ports import free_port
-from tests.support.processes import children, process_tree
+from tests.support.processes import children, kept_environment, process_tree
 from tests.support.tokens import SECRET
 from tests.support.waiting import wait_until
 
@@ -92,10 +92,9 @@ def environment(url: URL | None = None, **settings: object) -> dict[str, str]:
 
     Unless LAME_DUCK_SECONDS is given, a stop does not wait for new clients.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
     database = {"DATABASE_URL": as_given(url)} if url else {}
     chosen = {"BETTER_AUTH_SECRET": SECRET, "LAME_DUCK_SECONDS": 0, **database, **settings}
-    return kept | {name: str(value) for name, value in chosen.items() if value is not None}
+    return kept_environment() | {name: str(value) for name, value in chosen.items() if value is not None}
 
 
 def command(fault: Callable[[], None] | None = None, root: Path = ROOT) -> list[str]:

@@ -13,6 +13,6 @@ def token(user_id: str, *, seconds: int = 3600, secret: str = SECRET) -> str:
     return jwt.encode({"sub": user_id, "exp": int(time.time()) + seconds}, secret, "HS256")
 
 
-def bearer(user_id: str) -> dict[str, str]:
+def bearer(user_id: str, *, seconds: int = 3600) -> dict[str, str]:
     """The header that carries the user's token."""
-    return {"Authorization": f"Bearer {token(user_id)}"}
+    return {"Authorization": f"Bearer {token(user_id, seconds=seconds)}"}
