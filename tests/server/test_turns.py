@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from tests import faults
 from tests.support.apps import migrate
 from tests.support.databases import Postgres, sqlite_url
 from tests.support.issuer import ORIGIN, USER, Key, key_server
+from tests.support.raw import head
 from tests.support.service import Service, serving
 from tests.support.tasks import TASKS
+from tests.support.tokens import token
 
 # More than a worker takes at once.
 CLIENTS = 30
@@ -86,3 +88,31 @@ def test_more_clients_at_once_than_the_worker_has_places_are_all_served(empty_ur
         methods = ["POST", "GET", "GET"] * CLIENTS
         statuses = list(clients.map(lambda method: ask(service, method, TASKS), methods))
     assert statuses == [201, 200, 200] * CLIENTS
+
+
+def test_a_client_whose_next_request_is_there_already_comes_after_those_that_wait(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    body = b'{"title": "Buy milk"}'
+    sent = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+    with (
+        postgres.database() as url,
+        serving(tmp_path, migrate(url), THREADS=1, WEB_CONCURRENCY=1) as service,
+        ThreadPoolExecutor(1) as clients,
+        service.connect() as eager,
+        ExitStack() as stack,
+    ):
+        held = {}
+        for user in ("alice", "bob"):
+            assert ask(service, "POST", f"/api/{user}/tasks", user_id=user) == 201
+            held[user] = stack.enter_context(Postgres(url).connection())
+            held[user].cursor().execute(f"BEGIN; SELECT * FROM task_counters WHERE user_id = '{user}' FOR UPDATE")
+        for user in ("alice", "bob"):  # each write has to wait for its user's lock
+            line, signed = f"POST /api/{user}/tasks HTTP/1.1", f"Authorization: Bearer {token(user)}"
+            eager.sendall(head(line, *sent, signed) + body)
+            time.sleep(0.1)
+        answer = clients.submit(ask, service, "GET", "/api/carol/tasks", user_id="carol")
+        time.sleep(0.2)
+        held["alice"].cursor().execute("ROLLBACK")
+        # The only connection to the database is carol's now, and not bob's write's.
+        assert answer.result() == 200

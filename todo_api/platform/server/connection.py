@@ -56,8 +56,8 @@ class Connection:
         """Serve the client until either side closes."""
         try:
             while self._serve_request():
-                if self._unparsed:
-                    yield_to_others()  # so that many requests of one client do not hold up the others
+                if self._unparsed or self.server.is_crowded:
+                    yield_to_others()  # else the client's next request would come before those that wait already
         except (OSError, ClientLeft):
             pass  # the client left, or was cut off
         except BaseException:  # SystemExit, too: it must not end the worker

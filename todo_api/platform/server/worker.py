@@ -138,6 +138,11 @@ class Server:
         if unanswered := self._busy():
             log.warning("stopped with %d requests unanswered", unanswered)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether requests may be waiting for a place, or for a database connection."""
+        return self.places.counter <= SPARE_PLACES
+
     def has_room_to_park(self) -> bool:
         """At most half of the connections may wait for a change."""
         return not self.draining and len(self.parked) < self._connection_limit // 2
