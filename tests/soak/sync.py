@@ -171,7 +171,7 @@ def write_and_read(service: Service, seconds: float, *, kill: bool = False, seed
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(left, 1))
         if kill and left > 1 and (workers := service.workers()):
-            os.kill(random.choice(workers), signal.SIGKILL)
+            os.kill(min(workers), signal.SIGKILL)  # the oldest, so that each is killed in turn
             kills += 1
     ended.set()
     for writer in writers:
