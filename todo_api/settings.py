@@ -44,7 +44,9 @@ class Settings:
     max_body_bytes: int = setting(1024 * 1024, whole_number(1024, 2**30), "a larger request body is refused (413)")
     db_connect_timeout_seconds: int = setting(3, whole_number(1, DB_SECONDS), "limit for connecting to PostgreSQL")
     db_lock_timeout_seconds: int = setting(2, whole_number(1, DB_SECONDS), "limit for waiting for a lock")
-    db_statement_timeout_seconds: int = setting(4, whole_number(1, DB_SECONDS), "limit for one statement")
+    db_statement_timeout_seconds: int = setting(
+        4, whole_number(1, DB_SECONDS), f"limit for one statement; with the one for connecting at most {DB_SECONDS}"
+    )
     metrics_token: str | None = setting(None, casts.token, "the bearer token that opens `/metrics`", secret=True)
 
     @property

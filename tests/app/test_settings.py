@@ -43,10 +43,8 @@ def table() -> list[tuple[str, str, str]]:
 
 
 def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    for (*row, meaning), (*setting, begin) in zip(rows, table(), strict=True):
-        assert row == setting
-        assert meaning.startswith(begin)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\| (.*?) \| .*\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert rows == table()
 
 
 def test_with_nothing_set_everything_has_its_default(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What every token must contain, whatever key verifies it, and how a token is refused."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -40,7 +41,7 @@ def refuse_invalid(reason: str) -> NoReturn:
     refuse(f"Invalid token: {reason}")
 
 
-class Verifier:
+class Verifier(ABC):
     """Verifies a token's header, signature and claims (RFC 8725, section 3), with the keys that a subclass has."""
 
     def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str = "sub") -> None:
@@ -49,9 +50,9 @@ class Verifier:
         self._algorithms = algorithms
         self._fallback_claim = fallback_claim
 
+    @abstractmethod
     def key(self, header: Mapping[str, Any]) -> Any:
         """The key for a token with this header, which has been checked. Raises ApiError."""
-        raise NotImplementedError
 
     def verify(self, token: str) -> Verified:
         """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
