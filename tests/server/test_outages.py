@@ -11,6 +11,7 @@ from tests.support.cluster import Cluster, running_cluster
 from tests.support.load import CLIENTS, SHORT, UNAVAILABLE, Load
 from tests.support.proxy import Proxy
 from tests.support.service import Service, serving
+from tests.support.tasks import TASKS
 from tests.support.waiting import wait_until
 
 
@@ -138,6 +139,22 @@ def test_a_held_row_lock_is_503_for_who_needs_the_row_and_for_nobody_else(cluste
             assert (status, seconds < 5) == (503, True)
         # A connection survives such an error.
         assert waiters <= set(cluster.query("SELECT pid FROM pg_stat_activity"))
+
+
+def test_a_batch_that_waits_for_a_lock_in_vain_is_503_and_leaves_its_connection(
+    cluster: Cluster, service: Service
+) -> None:
+    assert service.request("POST", TASKS, {"title": "First"}, user_id="alice").status == 201
+    operations = {"operations": [{"op": "put", "key": "a", "data": {"title": "Second"}}]}
+    with cluster.connection() as holder, ThreadPoolExecutor() as executor:
+        holder.cursor().execute("BEGIN; SELECT * FROM task_counters FOR UPDATE")
+        answer = executor.submit(service.request, "POST", f"{TASKS}/batch", operations, user_id="alice")
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        wait_until(lambda: len(cluster.query(waiting)) == 1, 2)
+        waiters = set(cluster.query(waiting))
+        assert answer.result().status == 503
+        assert waiters <= set(cluster.query("SELECT pid FROM pg_stat_activity WHERE state = 'idle'"))
+    assert service.request("POST", f"{TASKS}/batch", operations, user_id="alice").status == 200
 
 
 def test_clients_that_all_wait_for_one_lock_leave_health_free_and_end_in_time(

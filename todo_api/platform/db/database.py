@@ -1,7 +1,7 @@
 """An app's database: a request borrows a connection, and runs a statement or a transaction on it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, NoReturn
@@ -73,7 +73,12 @@ class Database:
                 return self._run(connection, limits, clause, parameters)
 
             self._execute(connection, self._backend.begin)
-            yield run  # after an error the connection is closed, which rolls back
+            try:
+                yield run
+            except BaseException:
+                with suppress(Exception):  # the first error counts; a connection that is still in doubt is closed
+                    self._execute(connection, "ROLLBACK")
+                raise
             self._execute(connection, "COMMIT")
 
     @contextmanager
