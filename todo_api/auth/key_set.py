@@ -61,14 +61,15 @@ class KeySet(Verifier):
     def key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         if "kid" not in header:
             refuse_invalid("no key id")
-        if header["kid"] not in self._kept():
+        key = self._kept().get(header["kid"])  # before a fetch that this call starts, but does not wait for
+        if key is None:
             self._wait_for_keys()
+            key = self._kept().get(header["kid"])
         elif monotonic() >= self._due:
             self._start_fetch()
-        keys = self._kept()
-        if not keys:
+        if key is None and not self._kept():
             raise unavailable()
-        return keys.get(header["kid"]) or refuse_invalid("unknown key")
+        return key or refuse_invalid("unknown key")
 
     def _kept(self) -> dict[str, jwt.PyJWK]:
         return self._keys if monotonic() < self._kept_until else {}
