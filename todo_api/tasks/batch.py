@@ -6,6 +6,7 @@ Everything is decided here, on rows read while the user's counter is locked, and
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -21,7 +22,7 @@ from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, NAMES, TOMBSTONE_COLUMNS
+from todo_api.tasks.store import NAMES, STORED, TOMBSTONE_COLUMNS
 
 Values = dict[str, Any]
 
@@ -38,7 +39,7 @@ def _by_id_and_by_key(table: Any, columns: Sequence[Any]) -> tuple[Executable, E
 
 
 _lock = select(Counter.revision).where(Counter.user_id == _owner).with_for_update()
-_tasks, _tombstones = _by_id_and_by_key(Task, COLUMNS), _by_id_and_by_key(Tombstone, TOMBSTONE_COLUMNS)
+_tasks, _tombstones = _by_id_and_by_key(Task, STORED), _by_id_and_by_key(Tombstone, TOMBSTONE_COLUMNS)
 _delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
 _save_revision = update(Counter).where(Counter.user_id == _owner).values(revision=bindparam("last"))
 
@@ -48,7 +49,7 @@ def _writes(dialect: str) -> tuple[Executable, Executable, Executable]:
     """Inserts tasks, updates tasks, and inserts tombstones; the values are rows in a parameter."""
     new = rows_in("rows", [Task.__table__.c[name] for name in NEW_NAMES], dialect)
     insert_tasks = insert(Task).from_select(["user_id", *NEW_NAMES], select(_owner, *new.c))
-    changed = rows_in("rows", COLUMNS, dialect)
+    changed = rows_in("rows", STORED, dialect)
     is_same = (Task.user_id == _owner, Task.id == changed.c.id)
     update_tasks = update(Task).where(*is_same).values({name: changed.c[name] for name in NEW_NAMES})
     deleted = rows_in("rows", TOMBSTONE_COLUMNS, dialect)
@@ -68,6 +69,11 @@ def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
     if has_changes:
         store.watch.notify(user_id)
     return results
+
+
+def _as_row(values: Iterable[Any]) -> Row:
+    """Values as `COLUMNS` has them in a row: times as text."""
+    return tuple(str(value) if isinstance(value, datetime) else value for value in values)
 
 
 @dataclass
@@ -169,9 +175,9 @@ class _Batch:
         if entry is None:
             return {"status": status, "task": None, **more}
         if entry.tombstone:
-            entry.shown.append(tombstone_dict(_tombstone_row(entry.tombstone)))
+            entry.shown.append(tombstone_dict(_as_row(_tombstone_row(entry.tombstone))))
         else:
-            entry.shown.append(task_dict(self._user_id, _task_row(entry.values)))
+            entry.shown.append(task_dict(self._user_id, _as_row(_task_row(entry.values))))
         return {"status": status, "task": entry.shown[-1], **more}
 
     def write(self) -> bool:

@@ -3,7 +3,6 @@
 import random
 import time
 from contextlib import suppress
-from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -12,10 +11,10 @@ from sqlalchemy import Select, bindparam, cast, null, select, union_all
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import UTCDateTime
+from todo_api.platform.db.types import UTCDateTime, times_as_text
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import COLUMNS, TASK_REVISION, watch
+from todo_api.tasks.store import STORED, TASK_REVISION, watch
 
 
 class Page(NamedTuple):
@@ -45,7 +44,7 @@ def _part(table: Any, revision: Any, *columns: Any) -> Select[*tuple[Any, ...]]:
 @cache
 def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
     """The user's counter and horizon beside each change: when it was deleted, a task's columns, the revision."""
-    of_task = [column for column in COLUMNS if column.name != "revision"]
+    of_task = [column for column in STORED if column.name != "revision"]
     not_deleted = cast(null(), UTCDateTime).label("deleted_at")
     parts = [_part(Task, TASK_REVISION, not_deleted, *of_task)]
     if with_tombstones:
@@ -55,7 +54,7 @@ def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
     page = union_all(*parts).order_by("revision").limit(bindparam("count")).subquery("page")
     # Not joined, which PostgreSQL would sort.
     counter = [_counter.with_only_columns(column).scalar_subquery() for column in (Counter.revision, Counter.horizon)]
-    return select(*counter, *page.c).order_by(page.c.revision)
+    return select(*counter, *times_as_text(page.c)).order_by(page.c.revision)
 
 
 def read_changes(user_id: str, since: int, after: int, limit: int) -> Page:
@@ -88,7 +87,7 @@ def wait_for_changes(user_id: str, seconds: float, since: int, after: int, limit
     return page
 
 
-def _change(user_id: str, deleted_at: datetime | None, row: Row) -> dict[str, Any]:
+def _change(user_id: str, deleted_at: str | None, row: Row) -> dict[str, Any]:
     """A change of a row with a task's columns, of which a tombstone has three."""
     if deleted_at is None:
         return task_dict(user_id, row)

@@ -39,6 +39,10 @@ class Order(NamedTuple):
         return f"{self.number(row[NAMES.index(self.name)])}_{id_of(row)}"
 
 
+def _time_number(time: str) -> int:
+    return microseconds(datetime.fromisoformat(time))
+
+
 def _time(number: int) -> datetime:
     first, last = microseconds(datetime.min), microseconds(datetime.max)
     return EPOCH + max(first, min(number, last)) * MICROSECOND
@@ -64,13 +68,13 @@ def _due(number: int) -> str:
 _columns = Task.__table__.c
 # Written as in the index: with a parameter it would be another expression.
 _due_or_last = func.coalesce(Task.due, literal_column(f"'{NO_DUE}'"))
-_newest_first = Order(_columns.created_at, True, "created_at", microseconds, _time)
+_newest_first = Order(_columns.created_at, True, "created_at", _time_number, _time)
 ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
     "due": Order(_due_or_last, False, "due", _due_number, _due),
     "-priority": Order(_columns.priority, True, "priority", int, lambda number: max(-1, min(number, MAX_PRIORITY + 1))),
-    "-updated": Order(_columns.updated_at, True, "updated_at", microseconds, _time),
+    "-updated": Order(_columns.updated_at, True, "updated_at", _time_number, _time),
 }
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {

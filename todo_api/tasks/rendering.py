@@ -1,7 +1,6 @@
 """Rows to JSON, without the cost of loading objects and dumping them field by field."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,6 +10,7 @@ from todo_api.platform.web.errors import JSON_OPTIONS
 
 # One list for all tasks without tags, which is only read.
 _NO_TAGS: list[str] = []
+_TIME_LENGTH = len("2026-01-16 10:00:00.123456")
 
 
 def render(value: object) -> bytes:
@@ -40,9 +40,9 @@ def task_dict(user_id: str, row: Row) -> dict[str, Any]:
         "due": due,
         "priority": priority,
         "tags": tags or _NO_TAGS,
-        "completed_at": done_at if done_at is None or done_at.microsecond else _whole_second(done_at),
-        "created_at": created_at if created_at.microsecond else _whole_second(created_at),
-        "updated_at": updated_at if updated_at.microsecond else _whole_second(updated_at),
+        "completed_at": done_at and _rfc3339(done_at),
+        "created_at": _rfc3339(created_at),
+        "updated_at": _rfc3339(updated_at),
         "revision": revision or task_id,
     }
 
@@ -50,10 +50,11 @@ def task_dict(user_id: str, row: Row) -> dict[str, Any]:
 def tombstone_dict(row: Row) -> dict[str, Any]:
     """A tombstone (id, key, revision, deleted_at) as `TombstoneSchema` dumps it."""
     task_id, key, revision, deleted_at = row
-    at = deleted_at if deleted_at.microsecond else _whole_second(deleted_at)
-    return {"id": task_id, "key": key, "deleted": True, "deleted_at": at, "revision": revision}
+    return {"id": task_id, "key": key, "deleted": True, "deleted_at": _rfc3339(deleted_at), "revision": revision}
 
 
-def _whole_second(time: datetime) -> str:
-    """orjson would leave the fraction out."""
-    return f"{time.isoformat(timespec='microseconds')}Z"
+def _rfc3339(time: str) -> str:
+    """A row's time with six digits of microseconds, of which the database may leave out zeros at the end."""
+    if len(time) < _TIME_LENGTH:
+        time = f"{time:0<{_TIME_LENGTH}}" if "." in time else f"{time}.000000"
+    return time.replace(" ", "T") + "Z"

@@ -17,14 +17,16 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from todo_api.platform.db.availability import RolledBack
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import MICROSECOND, UTCDateTime, any_of
+from todo_api.platform.db.types import MICROSECOND, UTCDateTime, any_of, times_as_text
 from todo_api.platform.parking import Watch
 from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
-# The columns of every row, in this order. `user_id` is left out: the caller already knows it.
-COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+# The columns that are read, in this order. `user_id` is left out: the caller already knows it.
+STORED = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+# The same in rows, which are only shown: times as text.
+COLUMNS = times_as_text(STORED)
 TOMBSTONE_COLUMNS = tuple(Tombstone.__table__.c[name] for name in ("id", "key", "revision", "deleted_at"))
-NAMES = [column.name for column in COLUMNS]
+NAMES = [column.name for column in STORED]
 _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
 # In a task from before 1.1 the id stands for it.
 TASK_REVISION = sa.func.coalesce(Task.revision, Task.id)
@@ -37,7 +39,7 @@ _key: Any = sa.bindparam("key")
 _this = (Task.user_id == _owner, Task.id == sa.bindparam("task_id"))
 _get = sa.select(*COLUMNS).where(*_this)
 _get_by_key = sa.select(*COLUMNS).where(Task.user_id == _owner, Task.key == _key)
-_tombstones = sa.select(*TOMBSTONE_COLUMNS).where(Tombstone.user_id == _owner, Tombstone.key == _key)
+_tombstones = sa.select(*times_as_text(TOMBSTONE_COLUMNS)).where(Tombstone.user_id == _owner, Tombstone.key == _key)
 _get_tombstone = _tombstones.order_by(Tombstone.revision.desc()).limit(1)
 _counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.user_id, "owners"))
 _now = sa.bindparam("now", type_=UTCDateTime)

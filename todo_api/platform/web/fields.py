@@ -175,7 +175,7 @@ class IntegerText(fields.Integer):
 
 
 class Timestamp(fields.AwareDateTime):
-    """RFC 3339 in UTC, always with six digits of microseconds. Takes a naive time in UTC, as rows have it."""
+    """RFC 3339 in UTC, always with six digits of microseconds. Takes a naive time in UTC."""
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
         return value and f"{value.isoformat(timespec='microseconds')}Z"
