@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.support.apps import client_for, disposed, make_app, migrated
+from tests.support.databases import Postgres
 from tests.support.errors import assert_error
 from tests.support.tasks import NOON, TASKS, create
 
@@ -200,6 +202,24 @@ def test_a_time_keeps_six_digits(alice: FlaskClient, clock: list[datetime], micr
     assert task["created_at"] == task["updated_at"] == f"2026-01-16T12:00:00.{microsecond:06}Z"
     assert alice.get(f"{TASKS}/1").json == task
     assert alice.get(TASKS).json == [task]
+    assert alice.get(f"{TASKS}/changes").json["changes"] == [task]
+    unchanged = {"operations": [{"op": "put", "key": "1", "data": {"title": task["title"]}}]}
+    assert alice.post(f"{TASKS}/batch", json=unchanged).json["results"] == [{"status": 200, "task": task}]
+
+
+@pytest.mark.parametrize("setting", ["TimeZone TO 'Asia/Tokyo'", "DateStyle TO 'German'"])
+def test_how_the_database_writes_times_changes_none(postgres: Postgres, clock: list[datetime], setting: str) -> None:
+    with postgres.database() as url:
+        postgres.execute(f'ALTER DATABASE "{url.database}" SET {setting}')
+        with disposed(migrated(make_app(url))) as app:
+            alice = client_for(app, "alice")
+            task = create(alice)
+            assert task["created_at"] == "2026-01-16T12:00:00.123456Z"
+            assert alice.get(TASKS).json == [task]
+            completion = {"operations": [{"op": "put", "key": "1", "data": {"completed": True}}]}
+            [result] = alice.post(f"{TASKS}/batch", json=completion).json["results"]
+            assert result["task"]["created_at"] == task["created_at"]
+            assert alice.get(f"{TASKS}/changes").json["changes"] == [result["task"]]
 
 
 def test_a_whole_second_keeps_six_digits_beside_another_time(alice: FlaskClient, clock: list[datetime]) -> None:
