@@ -8,6 +8,7 @@ import jwt
 
 from todo_api.auth import user_id
 from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.headers import WWW_AUTHENTICATE
 from todo_api.settings import Settings
 
 TOKEN_TYPES = {"jwt", "at+jwt"}
@@ -34,7 +35,7 @@ class Verified(NamedTuple):
 
 
 def refuse(detail: str) -> NoReturn:
-    raise ApiError(401, detail, {"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{detail}"'})
+    raise ApiError(401, detail, {WWW_AUTHENTICATE: f'Bearer error="invalid_token", error_description="{detail}"'})
 
 
 def refuse_invalid(reason: str) -> NoReturn:
