@@ -15,7 +15,8 @@ from tests.support.apps import client_for, disposed, make_app, migrated
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error, assert_invalid
 from tests.support.tasks import TASKS
-from todo_api.platform.db.engine import run, transaction
+from todo_api.platform.db.engine import db, run, transaction
+from todo_api.platform.db.types import any_of
 from todo_api.platform.web.blueprint import Blueprint
 from todo_api.platform.web.responses import json_response
 from todo_api.tasks import store
@@ -160,6 +161,16 @@ def test_a_clause_that_is_made_for_the_request_runs(app: Flask, client: FlaskCli
         assert run(select(Task.title).where(Task.user_id == "alice")) == [("x",)]
         assert run(update(Task).values(title=bindparam("new")), new="y") == []
         assert run(select(Task.title)) == [("y",)]
+
+
+def test_the_session_reads_tasks_by_the_same_comparisons(app: Flask) -> None:
+    alice = client_for(app, "alice")
+    for key in ("one", "two"):
+        alice.post(TASKS, json={"title": "x", "key": key})
+    with app.app_context():
+        for column, values in ((Task.id, [1]), (Task.key, ["two"]), (Task.title, ["y"])):
+            tasks = db.session.scalars(select(Task).where(any_of(column, "values")), {"values": values})
+            assert [getattr(task, column.key) for task in tasks] == ([] if values == ["y"] else values)
 
 
 def test_a_transaction_takes_effect_as_a_whole_or_not_at_all(app: Flask, client: FlaskClient) -> None:

@@ -11,13 +11,11 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from todo_api.platform.db.availability import RolledBack
 from todo_api.platform.db.engine import run
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import MICROSECOND, UTCDateTime, any_of, times_as_text
+from todo_api.platform.db.types import MICROSECOND, ByDatabase, UTCDateTime, any_of, times_as_text
 from todo_api.platform.parking import Watch
 from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
@@ -45,6 +43,13 @@ _counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.us
 _now = sa.bindparam("now", type_=UTCDateTime)
 # Strictly forward, even if this clock is behind that of the last write.
 _later = sa.case((Task.updated_at < _now, _now), else_=Task.updated_at + sa.literal(MICROSECOND, UTCDateTime))
+# On PostgreSQL a trigger takes it; on SQLite that is too late for RETURNING.
+_NEXT_REVISION = ByDatabase(
+    "NULL",
+    "max(coalesce((SELECT revision FROM task_counters WHERE user_id = {owner}), 0) + 1,"
+    " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))",
+    owner=_owner,
+)
 _LOCK = sa.text("SELECT 1 FROM task_counters WHERE user_id = :owner FOR UPDATE")
 # For a user's first task: a row that does not exist cannot be locked.
 MAKE_COUNTER = sa.text("INSERT INTO task_counters (user_id, revision) VALUES (:owner, 0) ON CONFLICT DO NOTHING")
@@ -67,22 +72,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class _next_revision(sa.ColumnElement[int]):
-    """The `revision` that a write sets: on PostgreSQL a trigger takes it; on SQLite that is too late for RETURNING."""
-
-    inherit_cache = True
-    owner = _owner
-
-
-@compiles(_next_revision)
-def _next_revision_sql(element: _next_revision, compiler: SQLCompiler, **options: Any) -> str:
-    if compiler.dialect.name != "sqlite":
-        return "NULL"
-    owner = compiler.process(element.owner, **options)
-    counter = f"SELECT revision FROM task_counters WHERE user_id = {owner}"
-    return f"max(coalesce(({counter}), 0) + 1, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))"
-
-
 def _new(names: Iterable[str]) -> dict[str, sa.BindParameter[Any]]:
     """A parameter `new_…` for each column: SQLAlchemy reserves the plain names."""
     return {name: sa.bindparam(f"new_{name}", type_=Task.__table__.c[name].type) for name in names}
@@ -94,7 +83,7 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _insert(names: frozenset[str]) -> sa.Insert:
-    values = {"user_id": _owner, "revision": _next_revision(), **_new(names)}
+    values = {"user_id": _owner, "revision": _NEXT_REVISION, **_new(names)}
     if "key" not in names:
         return sa.insert(Task).values(values).returning(*COLUMNS)
     key = values["key"]
@@ -109,7 +98,7 @@ def _update(names: frozenset[str] | None, conditional: bool) -> sa.Executable:
     if "completed" in values:
         is_completed = values["completed"]
         values["completed_at"] = sa.case((~is_completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
-    values |= {"updated_at": _later, "revision": _next_revision()}
+    values |= {"updated_at": _later, "revision": _NEXT_REVISION}
     return sa.update(Task).where(*_target(conditional)).values(values).returning(*COLUMNS)
 
 

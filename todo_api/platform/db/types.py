@@ -46,36 +46,6 @@ class _InstantInUTC(TypeDecorator[datetime]):
 UTCDateTime = _InstantInUTC().with_variant(_Microseconds(), "sqlite")
 
 
-class _TextOfInstant(TypeDecorator[str]):
-    impl = Text
-    cache_ok = True
-
-    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return sa.cast(func.timezone(sa.literal_column("'UTC'"), column), Text)
-
-
-class _TextOfMicroseconds(TypeDecorator[str]):
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return value if value is None else str(EPOCH.replace(tzinfo=None) + value * MICROSECOND)
-
-
-_TimeText = _TextOfInstant().with_variant(_TextOfMicroseconds(), "sqlite")
-
-
-def times_as_text(columns: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-    """Columns to select, with each UTCDateTime as text such as `2026-01-16 10:00:00.123456`, in UTC.
-
-    A fraction may lack zeros at its end, or be left out. Datetimes would take psycopg2 a fifth of a list's time.
-    """
-    return [
-        sa.type_coerce(column, _TimeText).label(column.name) if isinstance(column.type, _InstantInUTC) else column
-        for column in columns
-    ]
-
-
 class Values(TypeDecorator[list[Any]]):
     """A list as the driver takes it: an array on PostgreSQL, JSON on SQLite; null for an empty one."""
 
@@ -103,44 +73,55 @@ class TextList(Values):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # psycopg2 makes lists by itself.
-        return orjson.loads if dialect.name == "sqlite" else None
+        return (lambda value: value and orjson.loads(value)) if dialect.name == "sqlite" else None
 
 
-class _Comparison(ColumnElement[bool]):
-    """Compares a column with the values in a parameter, in the SQL of each database."""
+class ByDatabase(ColumnElement[Any]):
+    """SQL in the form of each database, with the names of its parts in braces."""
 
-    postgresql: str
-    sqlite: str
+    inherit_cache = False  # SQLAlchemy's key for it would leave the parts out
 
-    def __init__(self, compared: Any, parameter: str) -> None:
-        self.compared = compared
-        self.values = sa.bindparam(parameter, type_=compared.type if isinstance(compared.type, Values) else Values)
-
-
-@compiles(_Comparison)
-def _sql(element: _Comparison, compiler: SQLCompiler, **options: Any) -> str:
-    form = element.postgresql if compiler.dialect.name == "postgresql" else element.sqlite
-    compared, values = compiler.process(element.compared, **options), compiler.process(element.values, **options)
-    return form.format(compared=compared, values=values)
+    def __init__(self, postgresql: str, sqlite: str, **parts: ColumnElement[Any]) -> None:
+        self.forms = {"postgresql": postgresql, "sqlite": sqlite}
+        self.parts = parts
 
 
-class any_of(_Comparison):
-    """Whether a column has one of the values, of which there may be none."""
-
-    inherit_cache = True
-    postgresql = "{compared} = ANY({values})"
-    sqlite = "{compared} IN (SELECT value FROM json_each({values}))"
+@compiles(ByDatabase)
+def _sql(element: ByDatabase, compiler: SQLCompiler, **options: Any) -> str:
+    parts = {name: compiler.process(part, **options) for name, part in element.parts.items()}
+    return element.forms[compiler.dialect.name].format_map(parts)
 
 
-class contains_all(_Comparison):
-    """Whether a TextList has all of the values."""
+def any_of(column: Any, parameter: str) -> ByDatabase:
+    """Whether a column has one of the values in a parameter, of which there may be none."""
+    values = sa.bindparam(parameter, type_=Values)
+    in_json = "{column} IN (SELECT value FROM json_each({values}))"
+    return ByDatabase("{column} = ANY({values})", in_json, column=column, values=values)
 
-    inherit_cache = True
-    postgresql = "{compared} @> {values}"
-    sqlite = (
+
+def contains_all(column: Any, parameter: str) -> ByDatabase:
+    """Whether a TextList has all of the values in a parameter."""
+    values = sa.bindparam(parameter, type_=column.type)
+    none_is_missing = (
         "NOT EXISTS (SELECT 1 FROM json_each({values}) AS wanted WHERE NOT EXISTS "
-        "(SELECT 1 FROM json_each({compared}) AS string WHERE string.value = wanted.value))"
+        "(SELECT 1 FROM json_each({column}) AS string WHERE string.value = wanted.value))"
     )
+    return ByDatabase("{column} @> {values}", none_is_missing, column=column, values=values)
+
+
+def times_as_text(columns: Iterable[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Columns to select, with each UTCDateTime as text such as `2026-01-16 10:00:00.123456`, in UTC.
+
+    A fraction may lack zeros at its end, or be left out. Datetimes would take psycopg2 a fifth of a list's time.
+    """
+    in_utc = "CAST(timezone('UTC', {time}) AS TEXT)"
+    from_microseconds = "datetime({time} / 1000000, 'unixepoch') || '.' || substr({time}, -6)"
+    return [
+        ByDatabase(in_utc, from_microseconds, time=column).label(column.name)
+        if isinstance(column.type, _InstantInUTC)
+        else column
+        for column in columns
+    ]
 
 
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> sa.FromClause:
