@@ -33,7 +33,7 @@ class Statement:
         self._bind = {name: process for name, type_ in binds.items() if (process := type_.bind_processor(dialect))}
         columns = [column.type.dialect_impl(dialect) for column in getattr(clause, "exported_columns", ())]
         processors = enumerate(type_.result_processor(dialect, None) for type_ in columns)
-        self._result = {at: process for at, process in processors if process}
+        self._result = [(at, process) for at, process in processors if process]
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -47,12 +47,11 @@ class Statement:
 
     def read(self, rows: list[Row]) -> list[Row]:
         """The driver's rows with values as the columns' types make them."""
-        if not self._result:
-            return rows
-        return [
-            tuple(
-                self._result[at](value) if at in self._result and value is not None else value
-                for at, value in enumerate(row)
-            )
-            for row in rows
-        ]
+        return [self._converted(row) for row in rows] if self._result else rows
+
+    def _converted(self, row: Row) -> Row:
+        values = list(row)
+        for at, process in self._result:
+            if values[at] is not None:
+                values[at] = process(values[at])
+        return tuple(values)
