@@ -74,17 +74,23 @@ def read_changes(user_id: str, since: int, after: int, limit: int) -> Page:
     return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, start, 1), counter)
 
 
-def wait_for_changes(user_id: str, seconds: float, since: int, after: int, limit: int) -> Page:
-    """As `read_changes`, but waits up to `seconds` for a change where there is none yet. Raises Forgotten."""
-    deadline = time.monotonic() + seconds
-    with watch.watching(user_id) as wait:
+def wait_for_changes(user_id: str, expires: int, *, since: int, after: int, limit: int, wait: int) -> Page:
+    """As `read_changes`, but waits up to `wait` seconds for a change where there is none yet. Raises Forgotten.
+
+    No wait goes past the Unix time `expires`. A wait that ends early without a change has `retry_after`.
+    """
+    now = time.time()
+    ends_early = wait > 0 and now + wait > expires
+    deadline = time.monotonic() + (expires - now if ends_early else wait)
+    with watch.watching(user_id) as hold:
         page = read_changes(user_id, since, after, limit)
         while not page.changes and (remaining := deadline - time.monotonic()) > 0:
-            if not wait(page.counter, remaining):
-                return page._replace(retry_after=random.randint(1, 5))
+            if not hold(page.counter, remaining):
+                ends_early = True
+                break
             with suppress(Unavailable):  # waits outlast a short outage
                 page = read_changes(user_id, since, after, limit)
-    return page
+    return page._replace(retry_after=random.randint(1, 5)) if ends_early and not page.changes else page
 
 
 def _change(user_id: str, deleted_at: str | None, row: Row) -> dict[str, Any]:
