@@ -24,7 +24,7 @@ def create_app(settings: Settings | None = None) -> App:
     engine.init_app(app, settings.database(app.instance_path))
     tokens.init_app(app, settings)
     errors = [*ERRORS, UNAUTHORIZED, FORBIDDEN, *answers.ERRORS]
-    api = Api(app, docs.INFO, docs.TOKEN, errors, HEADERS)
+    api = Api(app, docs.INFO, docs.TOKEN_DESCRIPTION, errors, HEADERS)
     for blueprint in (views.blp, sync_views.blp, health.blp, index.blp):
         api.register_blueprint(blueprint)
     docs.init_app(app, api)

@@ -1,4 +1,4 @@
-"""Settings: one table, read by a function and never at import, and the options that the platform needs from it."""
+"""The table of settings, `read_settings()`, and the options for the platform."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -206,6 +206,6 @@ def test_an_answer_that_has_no_body_has_none(app: Flask, status: int, respond: C
 @pytest.mark.parametrize("number", [4, 7])
 def test_an_update_may_set_any_number_of_columns(number: int) -> None:
     columns = [*Task.__table__.columns.keys()][:number]
-    assert store._update(frozenset(columns), False) is store._update(frozenset(columns), False)
-    names = {column.name for column in store._update(frozenset(columns), False)._values}  # type: ignore[union-attr]
+    assert store._update(frozenset(columns)) is store._update(frozenset(columns))
+    names = {column.name for column in store._update(frozenset(columns))._values}  # type: ignore[union-attr]
     assert names >= set(columns)

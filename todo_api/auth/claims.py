@@ -45,11 +45,11 @@ def refuse_invalid(reason: str) -> NoReturn:
 class Verifier(ABC):
     """Verifies a token's header, signature and claims (RFC 8725, section 3), with the keys that a subclass has."""
 
-    def __init__(self, settings: Settings, algorithms: Sequence[str], *, fallback_claim: str = "sub") -> None:
-        self.fetches = {"ok": 0, "failed": 0}  # of keys
+    def __init__(self, settings: Settings, algorithms: Sequence[str], *, user_claims: Sequence[str] = ("sub",)) -> None:
+        self.fetches = {"ok": 0, "failed": 0}  # of a key set, for the metrics
         self._settings = settings
         self._algorithms = algorithms
-        self._fallback_claim = fallback_claim
+        self._user_claims = user_claims
 
     @abstractmethod
     def key(self, header: Mapping[str, Any]) -> Any:
@@ -88,7 +88,7 @@ class Verifier(ABC):
             refuse_invalid("wrong type of token")
 
     def _user_id(self, claims: Mapping[str, Any]) -> str:
-        subject = claims.get("sub", claims.get(self._fallback_claim))
+        subject = next((claims[name] for name in self._user_claims if name in claims), None)
         if not isinstance(subject, str) or not user_id.PATTERN.fullmatch(subject):
             refuse_invalid("bad subject")
         return subject

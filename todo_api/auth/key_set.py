@@ -75,7 +75,7 @@ class KeySet(Verifier):
         return self._keys if monotonic() < self._kept_until else {}
 
     def _wait_for_keys(self) -> None:
-        """Wait for a fetch that this call starts, or for the very first: a provider that hangs delays one request."""
+        """Wait for the fetch that this call starts, or the very first: others do not wait for a provider that hangs."""
         started = self._start_fetch()
         if self._thread and (started or not any(self.fetches.values())):
             run_in_thread(partial(self._thread.join, max(0, self._began + FETCH_SECONDS - monotonic())))

@@ -20,7 +20,7 @@ class SharedSecret(Verifier):
     """Verifies with HS256, HS384 or HS512 (RFC 7518, section 3.2), as the settings say."""
 
     def __init__(self, settings: Settings, instance_path: str) -> None:
-        super().__init__(settings, [settings.jwt_algorithm], fallback_claim="user_id")
+        super().__init__(settings, [settings.jwt_algorithm], user_claims=("sub", "user_id"))
         self._instance_path = instance_path
 
     @cached_property

@@ -18,7 +18,7 @@ class SettingsError(Exception):
 
 def setting(default: object, cast: Callable[[str], object], help: str, *, secret: bool = False) -> Any:
     """A field of the table; its name in capitals is its variable. `cast` raises ValueError."""
-    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help, "secret": secret})
+    return field(default=default, repr=not secret, metadata={"cast": cast, "help": help})
 
 
 def read_environment(

@@ -23,11 +23,11 @@ INFO = {
     "contact": {"name": "The maintainers of the Todo API"},
     "license": {"name": "MIT", "identifier": "MIT"},
 }
-TOKEN = "A token of your identity provider; its subject is the `user_id` in the path."
-OURS = Path(__file__).with_name("docs")
+TOKEN_DESCRIPTION = "A token of your identity provider; its subject is the `user_id` in the path."
+PAGE_FILES = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(flask_swagger_ui.__file__).with_name("dist")
 ASSETS = {name: SWAGGER_UI / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}
-ASSETS |= {name: OURS / name for name in ("docs.css", "docs.js", "icon.svg")}
+ASSETS |= {name: PAGE_FILES / name for name in ("docs.css", "docs.js", "icon.svg")}
 # Swagger UI's icons are data: URLs; scripts and styles come only from this host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -35,7 +35,7 @@ CONTENT_SECURITY_POLICY = (
 )
 YEAR_SECONDS = 365 * 24 * 60 * 60
 
-pages = Blueprint("pages", __name__, template_folder=str(OURS))
+pages = Blueprint("pages", __name__, template_folder=str(PAGE_FILES))
 
 
 @cache
@@ -71,10 +71,11 @@ def asset(version: str, name: str) -> Response:
     if version != assets_version() or name not in ASSETS:
         abort(404)
     headers = {"Cache-Control": f"public, max-age={YEAR_SECONDS}, immutable", "Vary": "Accept-Encoding"}
-    body = ASSETS[name].read_bytes()
     if request.accept_encodings.quality("gzip"):
         headers["Content-Encoding"] = "gzip"
         body = run_in_thread(partial(gzipped, name))  # slow the first time
+    else:
+        body = ASSETS[name].read_bytes()
     return Response(body, mimetype=mimetypes.guess_type(name)[0], headers=headers)
 
 

@@ -22,13 +22,12 @@ from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.operations import DEFAULTS, MISSING_TITLE, Operation
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import NAMES, STORED, TOMBSTONE_COLUMNS
+from todo_api.tasks.store import COLUMNS, NAMES, TOMBSTONE_COLUMNS
 
 Values = dict[str, Any]
 
 NEW_NAMES = [name for name in NAMES if name != "id"]
 TOMBSTONE_NAMES = [column.name for column in TOMBSTONE_COLUMNS]
-_task_row, _tombstone_row = itemgetter(*NAMES), itemgetter(*TOMBSTONE_NAMES)
 _owner: Any = bindparam("owner")
 
 
@@ -39,7 +38,7 @@ def _by_id_and_by_key(table: Any, columns: Sequence[Any]) -> tuple[Executable, E
 
 
 _lock = select(Counter.revision).where(Counter.user_id == _owner).with_for_update()
-_tasks, _tombstones = _by_id_and_by_key(Task, STORED), _by_id_and_by_key(Tombstone, TOMBSTONE_COLUMNS)
+_tasks, _tombstones = _by_id_and_by_key(Task, COLUMNS), _by_id_and_by_key(Tombstone, TOMBSTONE_COLUMNS)
 _delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
 _save_revision = update(Counter).where(Counter.user_id == _owner).values(revision=bindparam("last"))
 
@@ -49,9 +48,9 @@ def _writes(dialect: str) -> tuple[Executable, Executable, Executable]:
     """Inserts tasks, updates tasks, and inserts tombstones; the values are rows in a parameter."""
     new = rows_in("rows", [Task.__table__.c[name] for name in NEW_NAMES], dialect)
     insert_tasks = insert(Task).from_select(["user_id", *NEW_NAMES], select(_owner, *new.c))
-    changed = rows_in("rows", STORED, dialect)
-    is_same = (Task.user_id == _owner, Task.id == changed.c.id)
-    update_tasks = update(Task).where(*is_same).values({name: changed.c[name] for name in NEW_NAMES})
+    changed = rows_in("rows", COLUMNS, dialect)
+    is_this_task = (Task.user_id == _owner, Task.id == changed.c.id)
+    update_tasks = update(Task).where(*is_this_task).values({name: changed.c[name] for name in NEW_NAMES})
     deleted = rows_in("rows", TOMBSTONE_COLUMNS, dialect)
     insert_tombstones = insert(Tombstone).from_select(["user_id", *TOMBSTONE_NAMES], select(_owner, *deleted.c))
     return insert_tasks.returning(Task.id, Task.revision), update_tasks, insert_tombstones
@@ -63,7 +62,8 @@ def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
     def work() -> tuple[list[Values], bool]:
         with transaction() as run:
             batch = _Batch(user_id, run, operations)
-            return [batch.do(operation) for operation in operations], batch.write()
+            results = [batch.do(operation) for operation in operations]
+            return results, batch.write()
 
     results, has_changes = store.retry_once(work)
     if has_changes:
@@ -72,13 +72,13 @@ def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
 
 
 def _as_row(values: Iterable[Any]) -> Row:
-    """Values as `COLUMNS` has them in a row: times as text."""
+    """Values as a row of `SHOWN` has them: times as text."""
     return tuple(str(value) if isinstance(value, datetime) else value for value in values)
 
 
 @dataclass
 class _Entry:
-    """A task during a batch. A new one has no id until it is written; one that was deleted before has no `values`."""
+    """A task during a batch. A new one has no id until it is written; one deleted before the batch has no `values`."""
 
     values: Values
     tombstone: Values | None = None
@@ -87,7 +87,7 @@ class _Entry:
 
 
 class _Batch:
-    """The tasks of a batch, and what becomes of them."""
+    """The tasks of a batch: locks the user's counter and reads them; then `do` each operation, then `write`."""
 
     def __init__(self, user_id: str, run: Run, operations: Sequence[Operation]) -> None:
         self._user_id = user_id
@@ -175,13 +175,13 @@ class _Batch:
         if entry is None:
             return {"status": status, "task": None, **more}
         if entry.tombstone:
-            entry.shown.append(tombstone_dict(_as_row(_tombstone_row(entry.tombstone))))
+            entry.shown.append(tombstone_dict(_as_row(entry.tombstone[name] for name in TOMBSTONE_NAMES)))
         else:
-            entry.shown.append(task_dict(self._user_id, _as_row(_task_row(entry.values))))
+            entry.shown.append(task_dict(self._user_id, _as_row(entry.values[name] for name in NAMES)))
         return {"status": status, "task": entry.shown[-1], **more}
 
     def write(self) -> bool:
-        """Store what was done. Returns whether that was anything."""
+        """Store what was done, and put the new tasks' ids into the results. Returns whether anything was done."""
         if self._revision == self._counter:
             return False
         insert_tasks, update_tasks, insert_tombstones = _writes(database().dialect_name)
@@ -190,7 +190,7 @@ class _Batch:
         changed = [entry.values for entry in known if entry.is_changed and entry.values["id"] and not entry.tombstone]
         deleted = [entry.tombstone for entry in known if entry.tombstone]
         for task_id, revision in self._write_rows(insert_tasks, [entry.values for entry in new.values()]):
-            for shown in (new[revision].tombstone or {}, *new[revision].shown):
+            for shown in filter(None, [new[revision].tombstone, *new[revision].shown]):
                 shown["id"] = task_id
         self._write_rows(update_tasks, changed)
         self._write_rows(insert_tombstones, deleted)

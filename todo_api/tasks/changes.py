@@ -14,7 +14,7 @@ from todo_api.platform.db.statements import Row
 from todo_api.platform.db.types import UTCDateTime, times_as_text
 from todo_api.tasks.model import Counter, Task, Tombstone
 from todo_api.tasks.rendering import task_dict, tombstone_dict
-from todo_api.tasks.store import STORED, TASK_REVISION, watch
+from todo_api.tasks.store import COLUMNS, TASK_REVISION, watch
 
 
 class Page(NamedTuple):
@@ -44,7 +44,7 @@ def _part(table: Any, revision: Any, *columns: Any) -> Select[*tuple[Any, ...]]:
 @cache
 def _page(with_tombstones: bool) -> Select[*tuple[Any, ...]]:
     """The user's counter and horizon beside each change: when it was deleted, a task's columns, the revision."""
-    of_task = [column for column in STORED if column.name != "revision"]
+    of_task = [column for column in COLUMNS if column.name != "revision"]
     not_deleted = cast(null(), UTCDateTime).label("deleted_at")
     parts = [_part(Task, TASK_REVISION, not_deleted, *of_task)]
     if with_tombstones:
@@ -63,14 +63,15 @@ def read_changes(user_id: str, since: int, after: int, limit: int) -> Page:
     [(counter, horizon)] = run(_counter, owner=user_id) or [(0, 0)]
     rows: list[Row] = []
     if counter > start:
-        # A client that knows nothing needs no tombstones on its first page; on later ones it may know a deleted task.
+        # The first page from 0 needs no tombstones; on later ones a task of an earlier page may have been deleted.
         rows = run(_page(start > 0), owner=user_id, start=start, count=limit + 1)
-        # Without rows, what there was has been purged, maybe only now.
+        # No rows although the counter is higher: purged tombstones, maybe since the horizon was read.
         counter, horizon = rows[0][:2] if rows else (counter, run(_counter, owner=user_id)[0][1])
     if 0 < since < horizon:
         raise Forgotten
-    changes = [_change(user_id, row[2], row[3:]) for row in rows[:limit]]
+    changes = [_change(user_id, *row[2:]) for row in rows[:limit]]
     has_more = len(rows) > limit
+    # At least 1: with a `since` of 0 the client would start again.
     return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, start, 1), counter)
 
 
@@ -93,8 +94,9 @@ def wait_for_changes(user_id: str, expires: int, *, since: int, after: int, limi
     return page._replace(retry_after=random.randint(1, 5)) if ends_early and not page.changes else page
 
 
-def _change(user_id: str, deleted_at: str | None, row: Row) -> dict[str, Any]:
-    """A change of a row with a task's columns, of which a tombstone has three."""
+def _change(user_id: str, deleted_at: str | None, *task: Any) -> dict[str, Any]:
+    """The task or tombstone in the columns of a task; a tombstone has only an id, a key and a revision there."""
     if deleted_at is None:
-        return task_dict(user_id, row)
-    return tombstone_dict((row[0], row[1], row[-1], deleted_at))
+        return task_dict(user_id, task)
+    task_id, key, *_, revision = task
+    return tombstone_dict((task_id, key, revision, deleted_at))

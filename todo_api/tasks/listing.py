@@ -1,4 +1,4 @@
-"""Lists: their filters, their orders, positions in them, as numbers that a cursor can carry, and their query."""
+"""Lists: filters, orders, cursors, the statement for a page, and the query's schema."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from todo_api.platform.db.types import EPOCH, MICROSECOND, contains_all, microse
 from todo_api.platform.web.fields import DATE_PATTERN, IntegerText, Range, WallTime, invalid
 from todo_api.tasks.model import MAX_ID, MAX_PRIORITY, NO_DUE, Task
 from todo_api.tasks.schemas import Limit, Tags, about
-from todo_api.tasks.store import COLUMNS, NAMES, id_of
+from todo_api.tasks.store import NAMES, SHOWN, id_of
 
 # The value of the order's column, as a number, and an id.
 Position = tuple[int, int]
@@ -79,7 +79,7 @@ ORDERS = {
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {
     "tags": contains_all(Task.tags, "tags"),
-    # `+ 0` keeps the database from using the index of that order for it.
+    # `+ 0`: so that the database filters, and does not use the index of the order by priority.
     "priority": Task.priority + 0 == bindparam("priority"),
     "due_from": _due_day >= bindparam("due_from"),
     "due_to": _due_day <= bindparam("due_to"),
@@ -88,12 +88,12 @@ FILTERS = {
 
 @cache
 def _page(order: Order, completed: bool | None, filters: frozenset[str], has_position: bool) -> Executable:
-    statement = select(*COLUMNS).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
+    statement = select(*SHOWN).where(Task.user_id == bindparam("owner"), *(FILTERS[name] for name in sorted(filters)))
     if completed is not None and order.name == "created_at":
         # Not as a parameter: SQLite has to see that the partial index fits.
         statement = statement.where(Task.completed if completed else ~Task.completed)
     elif completed is not None:
-        # Written unlike the partial indexes' condition, since they are in another order.
+        # Not written as in the partial indexes, which have another order: no database may choose them.
         statement = statement.where(cast(Task.completed, Integer) == int(completed))
     columns = (order.column, Task.id)
     if has_position:
@@ -120,6 +120,7 @@ class NameOf(fields.String):
 
     def __init__(self, named: Mapping[str, Any], default: str, description: str, data_key: str, **more: Any) -> None:
         metadata = about(description, enum=list(named), default=default, **more)
+        # Not nullable, although the default of `status` is None.
         super().__init__(load_default=named[default], allow_none=False, data_key=data_key, metadata=metadata)
         self._named = named
 
@@ -134,7 +135,7 @@ class Cursor(fields.String):
     """A position in a list, as numbers."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        if not re.fullmatch(CURSOR_PATTERN[1:-1], value):
+        if not re.fullmatch(CURSOR_PATTERN, value):
             raise invalid("string_pattern_mismatch", f"a cursor from a Link header ({CURSOR_PATTERN})")
         return tuple(map(int, value.split("_")))
 

@@ -16,7 +16,7 @@ MAX_PRIORITY = 3
 TAG_LENGTH = 50
 MAX_TAGS = 20
 MAX_ID = 2**63 - 1
-# Stands for no `due` in that order: after every date.
+# In the order by `due`, stands for no date: after every date.
 NO_DUE = "~"
 # A list by default reads this order backwards: newest first.
 ORDER = ("user_id", "created_at", "id")
@@ -30,7 +30,7 @@ class Task(Base):
 
     # SQLite assigns ids only in an INTEGER key.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True)
-    # Chosen by the client; null: the id as text is the key.
+    # Chosen by the client. Null: the key is the id as text.
     key: Mapped[str | None] = mapped_column(String(KEY_LENGTH))
     user_id: Mapped[str] = mapped_column(String(USER_ID_LENGTH))
     title: Mapped[str] = mapped_column(String(TITLE_LENGTH))
@@ -40,11 +40,11 @@ class Task(Base):
     due: Mapped[str | None] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     tags: Mapped[list[str] | None] = mapped_column(TextList(TAG_LENGTH))
-    # Null also if an earlier version completed the task: then `updated_at` stands for it.
+    # Null also if version 1.0 or 1.1 completed the task: then `updated_at` is shown.
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    # Set by triggers (migration 0003). Null in a task from before: its id stands for it.
+    # Set by triggers (migration 0003). Null in tasks from before 1.1: the id is used instead.
     revision: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
@@ -52,7 +52,7 @@ class Task(Base):
         CheckConstraint(f"length(title) BETWEEN 1 AND {TITLE_LENGTH}", name="tasks_title_length"),
         CheckConstraint(f"length(description) <= {DESCRIPTION_LENGTH}", name="tasks_description_length"),
         CheckConstraint(f"priority BETWEEN 0 AND {MAX_PRIORITY}", name="tasks_priority_range"),
-        # A list is an index scan backwards from a position, with and without a status: no sort, no filter.
+        # Lists by creation, with or without a status, read one of these indexes from a position: no sort, no filter.
         Index("ix_tasks_all", *ORDER),
         # Not one index with `completed` in it: where most tasks have one status, PostgreSQL would use the one above and
         # filter, however many of the user's tasks that skips.

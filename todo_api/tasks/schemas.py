@@ -15,6 +15,7 @@ from todo_api.tasks.model import DESCRIPTION_LENGTH, KEY_LENGTH, MAX_PRIORITY, M
 MAX_PAGE = 1000
 # The highest integer that JavaScript represents exactly.
 MAX_REVISION = 2**53 - 1
+KEY_PATTERN = "^[A-Za-z0-9._~-]*$"
 TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$"
 
 
@@ -23,22 +24,21 @@ def about(description: str, *values: Any, **more: Any) -> dict[str, Any]:
     return {"description": description, **({"examples": list(values)} if values else {}), **more}
 
 
-class Id(fields.Integer):
-    def __init__(self) -> None:
-        text = "Assigned by the service, and never used again."
-        super().__init__(required=True, metadata=about(text, 1, format="int64", minimum=1))
+ID = about("Assigned by the service, and never used again.", 1, format="int64", minimum=1)
+_revision = "The number of its last change, higher than that of any earlier change of this user's tasks."
+REVISION = about(_revision, examples.REVISION, format="int64", minimum=1, maximum=MAX_REVISION)
 
 
 class Key(Text):
     """A client's key, or an id."""
 
     def __init__(self, description: str, *, required: bool = False) -> None:
-        metadata = about(description, examples.TASK["key"], pattern="^[A-Za-z0-9._~-]*$")
+        metadata = about(description, examples.TASK["key"], pattern=KEY_PATTERN)
         super().__init__(required=required, validate=Length(1, KEY_LENGTH), metadata=metadata)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         key = super()._deserialize(value, attr, data, **kwargs)
-        if not re.fullmatch("[A-Za-z0-9._~-]*", key):
+        if not re.fullmatch(KEY_PATTERN, key):
             raise invalid("string_pattern_mismatch", "ASCII letters, digits, '.', '_', '~' and '-'")
         return key
 
@@ -61,17 +61,8 @@ class Time(fields.Timestamp):
         super().__init__(required=True, metadata=about(description, example, pattern=TIME_PATTERN), **options)
 
 
-class Revision(fields.Integer):
-    """The number of a change."""
-
-    def __init__(self) -> None:
-        text = "The number of its last change, higher than that of any earlier change of this user's tasks."
-        metadata = about(text, examples.REVISION, format="int64", minimum=1, maximum=MAX_REVISION)
-        super().__init__(required=True, metadata=metadata)
-
-
 class Number(fields.IntegerText):
-    """An integer of a query: from 0 on, and 0 unless sent."""
+    """An integer of a query, with a default."""
 
     def __init__(self, high: int, description: str, *, low: int = 0, default: int = 0, **more: Any) -> None:
         metadata = about(description, default=default, **more)
@@ -137,12 +128,12 @@ class TaskSchema(TaskCreate):
     class Meta:
         fields = Task.__table__.columns.keys()  # in this order
 
-    id = Id()
+    id = fields.Integer(required=True, metadata=ID)
     user_id = Text(metadata={**user_ids.SCHEMA, "description": "The owner."})
     completed_at = Time("When it was completed; `null` while it is not.", examples.UPDATED_AT, allow_none=True)
     created_at = Time("When it was created.", examples.CREATED_AT)
     updated_at = Time("When it last changed; moves strictly forward with each change.", examples.UPDATED_AT)
-    revision = Revision()
+    revision = fields.Integer(required=True, metadata=REVISION)
 
     def on_bind_field(self, field_name: str, field_obj: Field[Any]) -> None:
         field_obj.required = True  # also what may be left out of a body

@@ -7,7 +7,7 @@ trip: nothing that it depends on changes meanwhile, and writes cannot deadlock.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -19,14 +19,14 @@ from todo_api.platform.db.types import MICROSECOND, ByDatabase, UTCDateTime, any
 from todo_api.platform.parking import Watch
 from todo_api.tasks.model import MAX_ID, Counter, Task, Tombstone
 
-# The columns that are read, in this order. `user_id` is left out: the caller already knows it.
-STORED = tuple(column for column in Task.__table__.columns if column.name != "user_id")
-# The same in rows, which are only shown: times as text.
-COLUMNS = times_as_text(STORED)
+# The columns of every row, in this order. `user_id` is left out: the caller already knows it.
+COLUMNS = tuple(column for column in Task.__table__.columns if column.name != "user_id")
+# As COLUMNS, but times as text: for rows that are only rendered.
+SHOWN = times_as_text(COLUMNS)
 TOMBSTONE_COLUMNS = tuple(Tombstone.__table__.c[name] for name in ("id", "key", "revision", "deleted_at"))
-NAMES = [column.name for column in STORED]
+NAMES = [column.name for column in COLUMNS]
 _ID, _REVISION = NAMES.index("id"), NAMES.index("revision")
-# In a task from before 1.1 the id stands for it.
+# A task from before 1.1 has no revision: its id is used.
 TASK_REVISION = sa.func.coalesce(Task.revision, Task.id)
 
 Result = TypeVar("Result")
@@ -35,8 +35,9 @@ Revisions = Sequence[int] | None
 _owner: Any = sa.bindparam("owner")
 _key: Any = sa.bindparam("key")
 _this = (Task.user_id == _owner, Task.id == sa.bindparam("task_id"))
-_get = sa.select(*COLUMNS).where(*_this)
-_get_by_key = sa.select(*COLUMNS).where(Task.user_id == _owner, Task.key == _key)
+_get = sa.select(*SHOWN).where(*_this)
+_delete = sa.delete(Task).where(*_this).returning(Task.id)
+_get_by_key = sa.select(*SHOWN).where(Task.user_id == _owner, Task.key == _key)
 _tombstones = sa.select(*times_as_text(TOMBSTONE_COLUMNS)).where(Tombstone.user_id == _owner, Tombstone.key == _key)
 _get_tombstone = _tombstones.order_by(Tombstone.revision.desc()).limit(1)
 _counters = sa.select(Counter.user_id, Counter.revision).where(any_of(Counter.user_id, "owners"))
@@ -85,30 +86,27 @@ def _values(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _insert(names: frozenset[str]) -> sa.Insert:
     values = {"user_id": _owner, "revision": _NEXT_REVISION, **_new(names)}
     if "key" not in names:
-        return sa.insert(Task).values(values).returning(*COLUMNS)
+        return sa.insert(Task).values(values).returning(*SHOWN)
     key = values["key"]
     is_free = (~sa.exists().where(table.user_id == _owner, table.key == key) for table in (Task, Tombstone))
-    return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*COLUMNS)
+    return sa.insert(Task).from_select(list(values), sa.select(*values.values()).where(*is_free)).returning(*SHOWN)
 
 
 @cache
-def _update(names: frozenset[str] | None, conditional: bool) -> sa.Executable:
+def _update(names: frozenset[str] | None) -> sa.Update:
     """Sets only these fields, so that writers of different ones never overwrite each other. None: flips `completed`."""
     values: dict[str, Any] = {"completed": ~Task.completed} if names is None else {**_new(names)}
     if "completed" in values:
         is_completed = values["completed"]
         values["completed_at"] = sa.case((~is_completed, sa.null()), (Task.completed, Task.completed_at), else_=_later)
     values |= {"updated_at": _later, "revision": _NEXT_REVISION}
-    return sa.update(Task).where(*_target(conditional)).values(values).returning(*COLUMNS)
+    return sa.update(Task).where(*_this).values(values).returning(*SHOWN)
 
 
 @cache
-def _delete(conditional: bool) -> sa.Executable:
-    return sa.delete(Task).where(*_target(conditional)).returning(Task.id)
-
-
-def _target(conditional: bool) -> Sequence[sa.ColumnElement[bool]]:
-    return (*_this, any_of(TASK_REVISION, "revisions")) if conditional else _this
+def _if_match(clause: Any) -> Any:
+    """The write, done only where the task has one of the `revisions`."""
+    return clause.where(any_of(TASK_REVISION, "revisions"))
 
 
 def completion(fields: Mapping[str, Any], at: datetime) -> dict[str, datetime | None]:
@@ -120,7 +118,8 @@ def create_task(user_id: str, fields: Mapping[str, Any]) -> Row | None:
     """The new task; None if its `key` is taken, by a task or a tombstone."""
     at = now()
     values = {"created_at": at, "updated_at": at, **completion(fields, at), **fields}
-    lock = _LOCK_NEW if "key" in fields else None  # without a key, the counter is the first lock anyway
+    # Without a key the insert reads nothing else, and its trigger locks the counter.
+    lock = _LOCK_NEW if "key" in fields else None
     return _write(_insert(frozenset(values)), lock, user_id, **_values(values))
 
 
@@ -135,26 +134,24 @@ def get_task(user_id: str, task_id: int) -> Row | None:
 
 
 def update_task(user_id: str, task_id: int, changes: Mapping[str, Any], revisions: Revisions) -> Row | None:
-    return _write_to(user_id, task_id, revisions, partial(_update, frozenset(changes)), now=now(), **_values(changes))
+    return _write_to(user_id, task_id, revisions, _update(frozenset(changes)), now=now(), **_values(changes))
 
 
 def toggle_task(user_id: str, task_id: int, revisions: Revisions) -> Row | None:
-    return _write_to(user_id, task_id, revisions, partial(_update, None), now=now())
+    return _write_to(user_id, task_id, revisions, _update(None), now=now())
 
 
 def delete_task(user_id: str, task_id: int, revisions: Revisions) -> bool:
     return _write_to(user_id, task_id, revisions, _delete) is not None
 
 
-def _write_to(
-    user_id: str, task_id: int, revisions: Revisions, clause: Callable[[bool], sa.Executable], **parameters: Any
-) -> Row | None:
+def _write_to(user_id: str, task_id: int, revisions: Revisions, clause: Any, **parameters: Any) -> Row | None:
     """The task written or deleted, if there is one with this id and, if given, one of these revisions."""
     if not may_exist(task_id):
         return None
     if revisions is not None:
-        parameters["revisions"] = revisions
-    return _write(clause(revisions is not None), _LOCK, user_id, task_id=task_id, **parameters)
+        clause, parameters["revisions"] = _if_match(clause), revisions
+    return _write(clause, _LOCK, user_id, task_id=task_id, **parameters)
 
 
 def _write(clause: sa.Executable, lock: sa.Executable | None, user_id: str, **parameters: Any) -> Row | None:
@@ -178,5 +175,5 @@ def retry_once(write: Callable[[], Result]) -> Result:
 
 
 def may_exist(task_id: int | None) -> bool:
-    # Without this, an id past 64 bits is an error on PostgreSQL, and a scan of every row on SQLite.
+    """Whether an id fits into 64 bits: a larger one is an error on PostgreSQL, and a scan of every row on SQLite."""
     return task_id is not None and 0 < task_id <= MAX_ID

@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from todo_api.platform.web.fields import Choice, Integer, Items, Object, OneOf
 from todo_api.platform.web.openapi import ProblemSchema
 from todo_api.tasks import examples
-from todo_api.tasks.schemas import MAX_REVISION, Id, Key, Limit, Number, Revision, TaskSchema, TaskUpdate, Time, about
+from todo_api.tasks.schemas import ID, MAX_REVISION, REVISION, Key, Limit, Number, TaskSchema, TaskUpdate, Time, about
 
 MAX_OPERATIONS = 100
 MAX_WAIT_SECONDS = 25
@@ -24,11 +24,11 @@ class ChangesQuery(Schema):
 class TombstoneSchema(Schema):
     """What is left of a deleted task."""
 
-    id = Id()
+    id = fields.Integer(required=True, metadata=ID)
     key = Key("The task's key.", required=True)
     deleted = fields.Boolean(required=True, metadata={"enum": [True]})
     deleted_at = Time("When it was deleted.", examples.UPDATED_AT)
-    revision = Revision()
+    revision = fields.Integer(required=True, metadata=REVISION)
 
 
 class ChangesSchema(Schema):
