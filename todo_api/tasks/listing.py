@@ -39,16 +39,16 @@ class Order(NamedTuple):
         return f"{self.number(row[NAMES.index(self.name)])}_{id_of(row)}"
 
 
-def _time_number(time: str) -> int:
+def _time_to_number(time: str) -> int:
     return microseconds(datetime.fromisoformat(time))
 
 
-def _time(number: int) -> datetime:
+def _number_to_time(number: int) -> datetime:
     first, last = microseconds(datetime.min), microseconds(datetime.max)
     return EPOCH + max(first, min(number, last)) * MICROSECOND
 
 
-def _due_number(due: str | None) -> int:
+def _due_to_number(due: str | None) -> int:
     """Days since 0001-01-01, times 1441, plus 0 for a mere date, or 1 + the minute of the day."""
     if due is None:
         return NO_DUE_NUMBER
@@ -56,10 +56,11 @@ def _due_number(due: str | None) -> int:
     return since.days * POSITIONS_A_DAY + (1 + since.seconds // 60 if "T" in due else 0)
 
 
-def _due(number: int) -> str:
-    if not 0 <= number <= _due_number("9999-12-31T23:59"):
-        # The colon comes after every date, and before NO_DUE.
-        return "" if number < 0 else ":" if number < NO_DUE_NUMBER else NO_DUE
+def _number_to_due(number: int) -> str:
+    if number < 0:
+        return ""
+    if number > _due_to_number("9999-12-31T23:59"):
+        return ":" if number < NO_DUE_NUMBER else NO_DUE  # the colon comes after every date, and before NO_DUE
     days, minute = divmod(number, POSITIONS_A_DAY)
     at = datetime.min + timedelta(days, minutes=max(0, minute - 1))
     return at.isoformat(timespec="minutes") if minute else at.date().isoformat()
@@ -68,13 +69,13 @@ def _due(number: int) -> str:
 _columns = Task.__table__.c
 # Written as in the index: with a parameter it would be another expression.
 _due_or_last = func.coalesce(Task.due, literal_column(f"'{NO_DUE}'"))
-_newest_first = Order(_columns.created_at, True, "created_at", _time_number, _time)
+_newest_first = Order(_columns.created_at, True, "created_at", _time_to_number, _number_to_time)
 ORDERS = {
     "-created": _newest_first,
     "created": _newest_first._replace(descending=False),
-    "due": Order(_due_or_last, False, "due", _due_number, _due),
+    "due": Order(_due_or_last, False, "due", _due_to_number, _number_to_due),
     "-priority": Order(_columns.priority, True, "priority", int, lambda number: max(-1, min(number, MAX_PRIORITY + 1))),
-    "-updated": Order(_columns.updated_at, True, "updated_at", _time_number, _time),
+    "-updated": Order(_columns.updated_at, True, "updated_at", _time_to_number, _number_to_time),
 }
 _due_day = func.substr(Task.due, 1, 10)
 FILTERS = {

@@ -1,4 +1,4 @@
-"""Statements about single tasks: each operation is one statement, for one user.
+"""Statements about single tasks, each for one user; a write is one statement.
 
 A statement is built once for each shape (such as the fields that an update sets) and compiled on first use. Triggers
 give each change its revision (migration 0003). On PostgreSQL a write first locks its user's counter, in the same round

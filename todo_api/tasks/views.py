@@ -19,8 +19,8 @@ from todo_api.tasks.listing import ListQuery, list_page
 from todo_api.tasks.rendering import task_dict, task_json, tasks_json, tombstone_dict
 from todo_api.tasks.schemas import TaskCreate, TaskPath, TaskSchema, TaskUpdate
 
-# What the link to the next page repeats.
-REPEATED = ["status", "limit", "priority", "due_from", "due_to", "sort"]
+# What the link to the next page repeats, besides the tags.
+REPEATED = [field.data_key or name for name, field in ListQuery().fields.items() if name not in {"tags", "after"}]
 OWN = "open to that user's tokens alone."
 blp = UserBlueprint("tasks", __name__, path="tasks", description=f"The tasks of one user, {OWN}")
 
@@ -102,7 +102,7 @@ def update_task(changes: dict[str, Any], user_id: str, task_id: int) -> Response
     wanted, the answer is 200.
     """
     row = store.update_task(user_id, task_id, changes, if_match()) if changes else store.get_task(user_id, task_id)
-    return _answer(user_id, row or _refuse(user_id, task_id, changes))
+    return _answer(user_id, row or _as_wanted_or_refuse(user_id, task_id, changes))
 
 
 @blp.route("/<task:task_id>", methods=["DELETE"])
@@ -116,7 +116,7 @@ def delete_task(user_id: str, task_id: int) -> Response:
     For good. A second call is a 404, since the task is gone; its id is never used again.
     """
     if not store.delete_task(user_id, task_id, if_match()):
-        _refuse(user_id, task_id)
+        _as_wanted_or_refuse(user_id, task_id)
     return no_content()
 
 
@@ -131,7 +131,7 @@ def toggle_task(user_id: str, task_id: int) -> Response:
     Atomic: however many clients call at once, each call flips `completed` once. So it is not safe to repeat without
     `If-Match`; a client that knows what it wants sends `completed` in an update instead.
     """
-    return _answer(user_id, store.toggle_task(user_id, task_id, if_match()) or _refuse(user_id, task_id))
+    return _answer(user_id, store.toggle_task(user_id, task_id, if_match()) or _as_wanted_or_refuse(user_id, task_id))
 
 
 def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -152,8 +152,8 @@ def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
     return (200, task) if task is not None else _create(user_id, fields)
 
 
-def _refuse(user_id: str, task_id: int, wanted: Mapping[str, Any] | None = None) -> Row:
-    """Raises ApiError 404 or 412 for a write that changed nothing. Returns a task that is as wanted already."""
+def _as_wanted_or_refuse(user_id: str, task_id: int, wanted: Mapping[str, Any] | None = None) -> Row:
+    """After a write that did nothing: the task, if it has the `wanted` values already. Raises ApiError 404 or 412."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
