@@ -55,7 +55,7 @@ def empty(app: Flask) -> None:
     with database(app).transaction() as run:
         for table in reversed(db.metadata.sorted_tables):  # tasks before tombstones, which the former leave
             run(delete(table))
-        on_sqlite = database(app).dialect_name == "sqlite"
+        on_sqlite = app.config["SQLALCHEMY_DATABASE_URI"].drivername == "sqlite"
         run(delete(TableClause("sqlite_sequence")) if on_sqlite else select(func.setval("tasks_id_seq", 1, False)))
 
 

@@ -7,16 +7,15 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, insert, select, update
 
 from todo_api.platform.db.database import Run
-from todo_api.platform.db.engine import database, transaction
+from todo_api.platform.db.engine import transaction
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import MICROSECOND, any_of, as_parameter, rows_in
+from todo_api.platform.db.types import MICROSECOND, any_of, rows_in
 from todo_api.platform.web.errors import INVALID
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
@@ -26,7 +25,6 @@ from todo_api.tasks.store import COLUMNS, NAMES, TOMBSTONE_COLUMNS
 
 Values = dict[str, Any]
 
-NEW_NAMES = [name for name in NAMES if name != "id"]
 TOMBSTONE_NAMES = [column.name for column in TOMBSTONE_COLUMNS]
 _owner: Any = bindparam("owner")
 
@@ -42,18 +40,15 @@ _tasks, _tombstones = _by_id_and_by_key(Task, COLUMNS), _by_id_and_by_key(Tombst
 _delete = delete(Task).where(Task.user_id == _owner, any_of(Task.id, "ids"))
 _save_revision = update(Counter).where(Counter.user_id == _owner).values(revision=bindparam("last"))
 
-
-@cache
-def _writes(dialect: str) -> tuple[Executable, Executable, Executable]:
-    """Inserts tasks, updates tasks, and inserts tombstones; the values are rows in a parameter."""
-    new = rows_in("rows", [Task.__table__.c[name] for name in NEW_NAMES], dialect)
-    insert_tasks = insert(Task).from_select(["user_id", *NEW_NAMES], select(_owner, *new.c))
-    changed = rows_in("rows", COLUMNS, dialect)
-    is_this_task = (Task.user_id == _owner, Task.id == changed.c.id)
-    update_tasks = update(Task).where(*is_this_task).values({name: changed.c[name] for name in NEW_NAMES})
-    deleted = rows_in("rows", TOMBSTONE_COLUMNS, dialect)
-    insert_tombstones = insert(Tombstone).from_select(["user_id", *TOMBSTONE_NAMES], select(_owner, *deleted.c))
-    return insert_tasks.returning(Task.id, Task.revision), update_tasks, insert_tombstones
+# The values to write come as rows in a parameter.
+_new = rows_in("rows", [column for column in COLUMNS if column.name != "id"])
+_insert_tasks = insert(Task).from_select(["user_id", *_new.c.keys()], select(_owner, *_new.c))
+_insert_tasks = _insert_tasks.returning(Task.id, Task.revision)
+_changed = rows_in("rows", COLUMNS)
+_update_tasks = update(Task).where(Task.user_id == _owner, Task.id == _changed.c.id)
+_update_tasks = _update_tasks.values({column.name: column for column in _changed.c if column.name != "id"})
+_deleted = rows_in("rows", TOMBSTONE_COLUMNS)
+_insert_tombstones = insert(Tombstone).from_select(["user_id", *TOMBSTONE_NAMES], select(_owner, *_deleted.c))
 
 
 def run_batch(user_id: str, operations: Sequence[Operation]) -> list[Values]:
@@ -184,16 +179,15 @@ class _Batch:
         """Store what was done, and put the new tasks' ids into the results. Returns whether anything was done."""
         if self._revision == self._counter:
             return False
-        insert_tasks, update_tasks, insert_tombstones = _writes(database().dialect_name)
         known = [entry for entry in self._entries if entry.values]
         new = {entry.values["revision"]: entry for entry in known if entry.values["id"] is None}
         changed = [entry.values for entry in known if entry.is_changed and entry.values["id"] and not entry.tombstone]
         deleted = [entry.tombstone for entry in known if entry.tombstone]
-        for task_id, revision in self._write_rows(insert_tasks, [entry.values for entry in new.values()]):
+        for task_id, revision in self._write_rows(_insert_tasks, [entry.values for entry in new.values()]):
             for shown in filter(None, [new[revision].tombstone, *new[revision].shown]):
                 shown["id"] = task_id
-        self._write_rows(update_tasks, changed)
-        self._write_rows(insert_tombstones, deleted)
+        self._write_rows(_update_tasks, changed)
+        self._write_rows(_insert_tombstones, deleted)
         if deleted:
             self._run(_delete, owner=self._user_id, ids=[tombstone["id"] for tombstone in deleted])
         self._run(_save_revision, owner=self._user_id, last=self._revision)
@@ -201,4 +195,4 @@ class _Batch:
 
     def _write_rows(self, clause: Executable, rows: Sequence[Values]) -> list[Row]:
         rows = [{**row, "tags": row.get("tags") or None} for row in rows]
-        return self._run(clause, owner=self._user_id, rows=as_parameter(rows, database().dialect_name)) if rows else []
+        return self._run(clause, owner=self._user_id, rows=rows) if rows else []

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
 
 import click
 from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy import Executable, bindparam, case, delete, exists, func, select, tuple_, update
+from sqlalchemy import bindparam, case, delete, exists, func, select, tuple_, update
 
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.db.database import Run
-from todo_api.platform.db.engine import database, transaction
+from todo_api.platform.db.engine import transaction
 from todo_api.platform.db.statements import Row
-from todo_api.platform.db.types import any_of, as_parameter, rows_in
+from todo_api.platform.db.types import any_of, rows_in
 from todo_api.tasks import store
 from todo_api.tasks.model import Counter, Task, Tombstone
 
@@ -33,14 +32,12 @@ _has_task = exists().where(Task.user_id == Tombstone.user_id, Task.id == Tombsto
 _false_tombstones = delete(Tombstone).where(any_of(Tombstone.user_id, "users"), _has_task)
 
 
-@cache
-def _purge(dialect: str) -> tuple[Executable, Executable]:
-    """Raises the users' horizons to the last of some tombstones, and deletes these."""
-    rows = rows_in("rows", _place, dialect)
-    last = select(rows.c.user_id, func.max(rows.c.revision).label("revision")).group_by(rows.c.user_id).subquery()
-    is_higher = (Counter.user_id == last.c.user_id, Counter.horizon < last.c.revision)
-    are_given = tuple_(*_place).in_(select(*rows.c))
-    return update(Counter).where(*is_higher).values(horizon=last.c.revision), delete(Tombstone).where(are_given)
+# Tombstones to delete, and the last of each user, up to which the horizon rises.
+_old = rows_in("rows", _place)
+_last = select(_old.c.user_id, func.max(_old.c.revision).label("revision")).group_by(_old.c.user_id).subquery()
+_raise_horizons = update(Counter).where(Counter.user_id == _last.c.user_id, Counter.horizon < _last.c.revision)
+_raise_horizons = _raise_horizons.values(horizon=_last.c.revision)
+_delete_old = delete(Tombstone).where(tuple_(*_place).in_(select(*_old.c)))
 
 
 @click.command("purge")
@@ -49,15 +46,15 @@ def _purge(dialect: str) -> tuple[Executable, Executable]:
 def purge(days: int) -> None:
     """Remove what is left of tasks that were deleted long ago."""
     before = (store.now() - timedelta(days=days)).replace(tzinfo=None)
-    dialect, last, purged = database().dialect_name, ("", 0), 0
+    last, purged = ("", 0), 0
 
     def step(run: Run) -> list[Row]:
         rows = run(_tombstones, user=last[0], revision=last[1])
         old = [{"user_id": user, "revision": revision} for user, revision, at in rows if at < before]
         if old:
             run(_lock, users={row["user_id"] for row in old})
-            for clause in _purge(dialect):
-                run(clause, rows=as_parameter(old, dialect))
+            run(_raise_horizons, rows=old)
+            run(_delete_old, rows=old)
         return rows
 
     while rows := _in_transaction(step):

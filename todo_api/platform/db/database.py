@@ -36,7 +36,6 @@ class Database:
         self, backend: PostgreSQL | SQLite, pool: Pool, availability: Availability, is_ready: Callable[[], bool]
     ) -> None:
         """`is_ready` returns, within 3 s, whether the database can be used and has its schema."""
-        self.dialect_name = backend.dialect.name
         self.pool = pool
         self.is_ready = is_ready
         self._backend = backend

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Dialect, Text, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,19 +125,35 @@ def times_as_text(columns: Iterable[ColumnElement[Any]]) -> list[ColumnElement[A
     ]
 
 
-def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]], dialect: str) -> sa.FromClause:
-    """The rows in a parameter, made by `as_parameter`, as a table to select from. `dialect` is its name."""
-    given = sa.bindparam(parameter, type_=Text)
-    if dialect == "postgresql":
-        typed = [sa.column(field.name, getattr(field.type, "impl_instance", field.type)) for field in columns]
-        rows = func.json_to_recordset(sa.cast(given, sa.JSON)).table_valued(*typed)
-        return rows.render_derived(name=parameter, with_types=True)
-    element = func.json_each(given).table_valued("value", name="element")
-    values = [func.json_extract(element.c.value, f"$.{field.name}").label(field.name) for field in columns]
-    return sa.select(*values).subquery(parameter)
+class _Rows(TypeDecorator[Sequence[Mapping[str, Any]]]):
+    """Rows as JSON."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        option = orjson.OPT_PASSTHROUGH_DATETIME if dialect.name == "sqlite" else orjson.OPT_NAIVE_UTC
+        return orjson.dumps(value, default=microseconds, option=option).decode()
 
 
-def as_parameter(rows: Sequence[Mapping[str, Any]], dialect: str) -> str:
-    """Rows as a parameter of `rows_in`, which takes what it needs of each; times are in UTC, without a zone."""
-    option = orjson.OPT_NAIVE_UTC if dialect == "postgresql" else orjson.OPT_PASSTHROUGH_DATETIME
-    return orjson.dumps(rows, default=microseconds, option=option).decode()
+class _RowsIn(FunctionElement[Any]):
+    inherit_cache = False
+
+    def __init__(self, parameter: str, columns: Sequence[ColumnElement[Any]]) -> None:
+        super().__init__(sa.bindparam(parameter, type_=_Rows))
+        self.columns_in_json = columns
+
+
+@compiles(_RowsIn)
+def _rows_sql(element: _RowsIn, compiler: SQLCompiler, **options: Any) -> str:
+    given, columns = compiler.process(element.clauses, **options), element.columns_in_json
+    if compiler.dialect.name == "sqlite":
+        values = [f"json_extract(value, '$.{column.name}') AS {column.name}" for column in columns]
+        return f"(SELECT {', '.join(values)} FROM json_each({given}))"
+    typed = [f"{column.name} {column.type.compile(compiler.dialect)}" for column in columns]
+    return f"(SELECT * FROM json_to_recordset(CAST({given} AS JSON)) AS given({', '.join(typed)}))"
+
+
+def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]]) -> sa.FromClause:
+    """The rows in a parameter as a table to select from: mappings with the columns' values, and times in UTC."""
+    return _RowsIn(parameter, columns).table_valued(*(column.name for column in columns), name=parameter)
