@@ -69,7 +69,7 @@ def read_changes(user_id: str, since: int, after: int, limit: int) -> Page:
         counter, horizon = rows[0][:2] if rows else (counter, run(_counter, owner=user_id)[0][1])
     if 0 < since < horizon:
         raise Forgotten
-    changes = [_change(user_id, *row[2:]) for row in rows[:limit]]
+    changes = [_change(user_id, row[2], row[3:]) for row in rows[:limit]]
     has_more = len(rows) > limit
     # At least 1: with a `since` of 0 the client would start again.
     return Page(changes, has_more, changes[-1]["revision"] if has_more else max(counter, start, 1), counter)
@@ -94,7 +94,7 @@ def wait_for_changes(user_id: str, expires: int, *, since: int, after: int, limi
     return page._replace(retry_after=random.randint(1, 5)) if ends_early and not page.changes else page
 
 
-def _change(user_id: str, deleted_at: str | None, *task: Any) -> dict[str, Any]:
+def _change(user_id: str, deleted_at: str | None, task: Row) -> dict[str, Any]:
     """The task or tombstone in the columns of a task; a tombstone has only an id, a key and a revision there."""
     if deleted_at is None:
         return task_dict(user_id, task)
