@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from tests import faults
 from tests.support.databases import sqlite_url
@@ -24,6 +26,12 @@ def test_each_request_in_a_worker_has_a_g_and_a_session_of_its_own(service: Serv
         answers = list(clients.map(lambda user: service.request("GET", f"/keep/{user}").body, range(40)))
     assert [answer["before"] for answer in answers] == [None] * 40
     assert [answer["g"] for answer in answers] == [str(user) for user in range(40)]
+
+
+def test_the_first_sessions_of_a_worker_may_open_at_once(live_database: URL, tmp_path: Path) -> None:
+    one_worker = serving(tmp_path, live_database, fault=faults.ordinary_routes, WEB_CONCURRENCY=1)
+    with one_worker as service, ThreadPoolExecutor(8) as clients:
+        assert list(clients.map(service.status, [f"/keep/{user}" for user in range(8)])) == [200] * 8
 
 
 def test_what_is_to_be_done_at_the_end_of_a_request_is_done(service: Service) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
+from gevent.lock import Semaphore
 from sqlalchemy import Executable, select
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
@@ -50,7 +51,10 @@ def init_app(app: Flask, options: DatabaseOptions) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "poolclass": NullPool}
     db.init_app(app)
     with app.app_context():
-        dialect = db.engine.dialect
+        dialect, events = db.engine.dialect, db.engine.pool.dispatch
+    # SQLAlchemy holds this lock while it queries the server on a session's first connection. With a lock of threads,
+    # a second greenlet that wants it meanwhile would stop the worker for good.
+    events.connect.for_modify(events)._exec_once_mutex = Semaphore()  # type: ignore[attr-defined]
     backend = (SQLite if options.url.drivername == "sqlite" else PostgreSQL)(dialect, options)
     availability = Availability(options.upgrade_command)
     pool = Pool(backend.connect, options.connections, lambda pooled: backend.is_usable(pooled, availability.lost))
