@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from todo_api.platform.db.statements import Row, Statement
 from todo_api.platform.waiting import run_in_thread
 
 MAX_STATEMENTS = 1000
+_in_transaction = ContextVar("in_transaction", default=False)
 # Runs a clause with its parameters. Returns the rows.
 Run = Callable[..., list[Row]]
 
@@ -63,26 +65,44 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
-        """Several statements that take effect together or not at all. Yields what runs one. Raises Unavailable."""
+        """Several statements that take effect together or not at all. Yields what runs one. Raises Unavailable.
+
+        Nothing else may run inside, and nothing after one of them failed, which rolls everything back: RuntimeError.
+        """
         with self.connection() as connection:
             deadline = monotonic() + self._backend.statement_seconds  # one statement's limit, for all of them
+            is_open = True
 
             def run(clause: Executable, **parameters: Any) -> list[Row]:
+                nonlocal is_open
+                if not is_open:
+                    raise RuntimeError("the transaction has ended, or one of its statements has failed")
+                is_open = False  # unless it succeeds
                 limits = self._backend.limits(max(deadline - monotonic(), 0.001))
-                return self._run(connection, limits, clause, parameters)
+                rows = self._run(connection, limits, clause, parameters)
+                is_open = True
+                return rows
 
             self._execute(connection, self._backend.begin)
+            _in_transaction.set(True)
             try:
                 yield run
+                if not is_open:  # PostgreSQL would roll back on COMMIT, without an error
+                    raise RuntimeError("a statement of the transaction has failed")
             except BaseException:
                 with suppress(Exception):  # the first error counts; a connection that is still in doubt is closed
                     self._execute(connection, "ROLLBACK")
                 raise
+            finally:
+                is_open = False
+                _in_transaction.set(False)
             self._execute(connection, "COMMIT")
 
     @contextmanager
     def connection(self) -> Iterator[Any]:
         """A connection of the driver's, borrowed by the protocol above."""
+        if _in_transaction.get():  # it would not be part of it, and on SQLite wait for it
+            raise RuntimeError("in a transaction, statements are run by the function that it yields")
         admitted = self._availability.admit()
         pooled: Pooled | None = None
         try:
@@ -100,13 +120,15 @@ class Database:
     def _run(self, connection: Any, prefix: str, clause: Executable, parameters: dict[str, Any]) -> list[Row]:
         statement = self._compiled(clause)
         bound = statement.bound(parameters)
-        return statement.read(self._execute(connection, prefix + statement.sql, bound, statement.writes))
+        return statement.read(*self._execute(connection, prefix + statement.sql, bound, statement.writes))
 
-    def _execute(self, connection: Any, sql: str, bound: Any = (), writes: bool = True) -> list[Row]:
-        def work() -> list[Row]:
+    def _execute(self, connection: Any, sql: str, bound: Any = (), writes: bool = True) -> tuple[list[Row], Any]:
+        """The rows, and the cursor's description of their columns."""
+
+        def work() -> tuple[list[Row], Any]:
             cursor = connection.cursor()
             cursor.execute(sql, bound)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description else [], cursor.description
 
         return run_in_thread(work) if writes and self._backend.writes_block else work()
 
@@ -120,7 +142,7 @@ class Database:
 
     def _fail(self, error: Exception, pooled: Pooled | None, admitted: float) -> NoReturn:
         """Raise Unavailable, which is logged, or the error itself if it means a bug on our side."""
-        is_bug = isinstance(error, self._backend.bugs) and not is_old_schema(error)
+        is_bug = self._backend.is_bug(error) and not is_old_schema(error)
         is_answer = is_bug or is_old_schema(error) or self._backend.gave_up(error)
         if pooled:
             self.pool.give_back(pooled, keep=is_answer and self._backend.is_as_good_as_new(pooled.connection))

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors, extensions
+from psycopg2 import errors, extensions, extras
 from sqlalchemy import Dialect
 
 from todo_api.platform.db.pool import Pooled
@@ -20,6 +20,8 @@ GRACE_SECONDS = 1
 # A list comes in its index's order. Where the planner expects few rows it would rather read and sort them all, but an
 # unusual user has many.
 PLANNER = "SET LOCAL enable_sort = off; "
+BUGS = (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+extras.register_uuid()  # else a Uuid is bound and read as no UUID
 
 
 class PostgreSQL:
@@ -27,7 +29,6 @@ class PostgreSQL:
 
     writes_block = False
     begin = f"BEGIN; {PLANNER}"
-    bugs = (psycopg2.IntegrityError, psycopg2.DataError, psycopg2.ProgrammingError, psycopg2.NotSupportedError)
     rolled_back: tuple[type[Exception], ...] = (errors.DeadlockDetected, errors.SerializationFailure)
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
@@ -73,6 +74,9 @@ class PostgreSQL:
         if pooled.made <= max(lost, monotonic() - RECYCLE_SECONDS):
             return False
         return not poll(pooled.connection.fileno(), select.POLLIN)  # if there is something to read, it is the end
+
+    def is_bug(self, error: Exception) -> bool:
+        return isinstance(error, BUGS)
 
     def gave_up(self, error: Exception) -> bool:
         """Whether a healthy server gave up on one statement: at a time limit, or to end a deadlock."""

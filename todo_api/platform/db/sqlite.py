@@ -12,6 +12,7 @@ from todo_api.platform.options import DatabaseOptions
 
 # How long a write waits for those before it. Eight need far less, and a request must end within ten seconds.
 BUSY_SECONDS = 8
+BUGS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
 
 
 class SQLite:
@@ -21,7 +22,6 @@ class SQLite:
     writes_block = True
     begin = "BEGIN IMMEDIATE"
     prefix = ""
-    bugs = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
     rolled_back: tuple[type[Exception], ...] = ()
 
     def __init__(self, dialect: Dialect, options: DatabaseOptions) -> None:
@@ -47,6 +47,10 @@ class SQLite:
 
     def is_usable(self, pooled: Pooled, lost: float) -> bool:
         return True
+
+    def is_bug(self, error: Exception) -> bool:
+        """Whether an error is our fault, such as SQL that cannot be compiled (SQLITE_ERROR)."""
+        return isinstance(error, BUGS) or getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR
 
     def gave_up(self, error: Exception) -> bool:
         """Whether another process was writing for too long; this one can still read."""

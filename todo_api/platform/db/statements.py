@@ -1,6 +1,6 @@
 """Statements, each compiled once for one kind of database."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Dialect, Executable
@@ -13,8 +13,9 @@ class Statement:
     """A compiled statement: its SQL, and how values go into it and come out.
 
     It goes straight to the driver: the same through a SQLAlchemy connection costs twice the processor time. What
-    SQLAlchemy would do at run time is therefore refused when the statement is compiled, with NotImplementedError: a
-    default that Python computes, and `IN` with a list, whose placeholders depend on the values.
+    SQLAlchemy would do at run time is therefore refused: when the statement is compiled, with NotImplementedError, a
+    default that Python computes, and `IN` with a list, whose placeholders depend on the values; with TypeError, a
+    parameter that the statement does not have, which SQLAlchemy would add to what an INSERT or UPDATE sets.
     """
 
     def __init__(self, clause: Executable, dialect: Dialect) -> None:
@@ -28,30 +29,48 @@ class Statement:
         self.sql = compiled.string
         self.writes = not clause.is_select
         self._order = compiled.positiontup
-        self._defaults = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        self._binds = compiled.binds
+        self._defaults = {name: bind for name, bind in compiled.binds.items() if not bind.required}
         binds = {name: bind.type.dialect_impl(dialect) for name, bind in compiled.binds.items()}
         self._bind = {name: process for name, type_ in binds.items() if (process := type_.bind_processor(dialect))}
-        columns = [column.type.dialect_impl(dialect) for column in getattr(clause, "exported_columns", ())]
-        processors = enumerate(type_.result_processor(dialect, None) for type_ in columns)
-        self._result = [(at, process) for at, process in processors if process]
+        self._columns = compiled._result_columns  # as they are in the SQL: what is deferred is not
+        self._dialect = dialect
+        # The columns whose type converts values: where they are, how, and whether null as well.
+        self._result: list[tuple[int, Callable[[Any], Any], bool]] | None = None
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
+        if unknown := parameters.keys() - self._binds.keys():
+            raise TypeError(f"the statement has no parameter {', '.join(unknown)}")
         if self._defaults:
-            parameters = {**self._defaults, **parameters}
+            parameters = {**{name: bind.effective_value for name, bind in self._defaults.items()}, **parameters}
         if self._bind:
             parameters = {
                 name: self._bind[name](value) if name in self._bind else value for name, value in parameters.items()
             }
         return parameters if self._order is None else [parameters[name] for name in self._order]
 
-    def read(self, rows: list[Row]) -> list[Row]:
-        """The driver's rows with values as the columns' types make them."""
+    def read(self, rows: list[Row], description: Any) -> list[Row]:
+        """The driver's rows with values as the columns' types make them; `description` is the cursor's."""
+        if self._result is None:
+            types = [column.type.dialect_impl(self._dialect) for column in self._columns]
+            codes = [column[1] for column in description or ()]  # of the driver's types: numbers depend on them
+            pairs = enumerate(zip(types, codes, strict=False))
+            processors = ((at, type_.result_processor(self._dialect, code)) for at, (type_, code) in pairs)
+            self._result = [(at, process, not _keeps_null(process)) for at, process in processors if process]
         return [self._converted(row) for row in rows] if self._result else rows
 
     def _converted(self, row: Row) -> Row:
         values = list(row)
-        for at, process in self._result:
-            if values[at] is not None:
+        for at, process, also_null in self._result or ():
+            if also_null or values[at] is not None:
                 values[at] = process(values[at])
         return tuple(values)
+
+
+def _keeps_null(process: Callable[[Any], Any]) -> bool:
+    """Whether it need not be called for null, as most need not."""
+    try:
+        return process(None) is None
+    except Exception:
+        return False
