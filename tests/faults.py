@@ -116,6 +116,16 @@ def ordinary_routes() -> None:
         def stream() -> Any:
             return (f"{number}\n" for number in range(1000))
 
+        @app.get("/header")
+        def header() -> Any:
+            return "x", {"X-Letter": "ž"}
+
+        @app.get("/print")
+        def show() -> str:
+            print("a view prints")
+            log.info("%d tasks", "private")
+            return ""
+
         @app.teardown_appcontext
         def note(error: BaseException | None) -> None:
             ended.append(os.getpid())

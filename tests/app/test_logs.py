@@ -125,6 +125,12 @@ def test_a_fault_of_ours_is_logged_once_with_its_origin_and_request_id_but_not_i
     assert (line["level"], line["status"], line["request_id"]) == ("error", 500, "abc")
 
 
+def test_a_stack_that_is_asked_for_is_logged(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    logs.logging.getLogger("todo_api.mine").warning("here", stack_info=True)
+    [line] = lines()
+    assert "test_a_stack_that_is_asked_for_is_logged" in line["traceback"]
+
+
 def test_debug_logs_more_and_changes_nothing_else(tmp_path: Path) -> None:
     app = make_app(sqlite_url(tmp_path), debug=True)
     assert app.debug is False

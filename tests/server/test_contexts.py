@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from tests import faults
 from tests.support.databases import sqlite_url
+from tests.support.raw import head
 from tests.support.service import Service, serving
 
 
@@ -44,3 +45,25 @@ def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
     assert service.request("GET", "/file").body == b"x" * 1_000_000
     stream = service.request("GET", "/stream").body
     assert stream.decode().splitlines() == [str(number) for number in range(1000)]
+
+
+def test_a_head_of_a_stream_is_no_more_than_its_head(service: Service) -> None:
+    with service.connect() as client:
+        client.sendall(head("HEAD /stream HTTP/1.1") + head("GET /health HTTP/1.1", "Connection: close"))
+        answers = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answers.count(b"\r\n\r\n") == 2  # the ends of two heads, and none of a body in chunks
+
+
+def test_a_header_that_http_cannot_carry_is_a_fault_with_an_answer(service: Service) -> None:
+    assert service.status("/header") == 500
+
+
+def test_what_a_view_prints_is_written_at_once(service: Service) -> None:
+    assert service.status("/print") == 200
+    assert "a view prints\n" in service.output()
+
+
+def test_a_call_of_the_log_whose_arguments_do_not_fit_costs_no_request(service: Service) -> None:
+    assert service.status("/print") == 200
+    assert "%d tasks" in {line.get("message") for line in service.lines()}
+    assert "private" not in service.output()

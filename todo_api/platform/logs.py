@@ -34,16 +34,22 @@ class Handler(logging.Handler):
     """Writes the standard library's log records in the form of the requests' lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # arguments that do not fit cost no request
+            message = str(record.msg)
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage().encode(errors="backslashreplace").decode(),
+            "message": message.encode(errors="backslashreplace").decode(),
         }
         if has_request_context():
             entry["request_id"] = request_id(request.environ)
         if record.exc_info and record.exc_info[1]:
             entry["traceback"] = _traceback(record.exc_info[1])
+        elif record.stack_info:
+            entry["traceback"] = record.stack_info
         write(entry)
 
 

@@ -45,9 +45,10 @@ class AppTask(WSGITask):
         if self.wrote_header or not data or len(data) != self.content_length or not self.has_body:
             super().write(data)
         else:
+            head = self.build_response_header()  # fails where a header is not Latin-1
             self.wrote_header = True
             self.content_bytes_written = len(data)
-            self.channel.write_soon(self.build_response_header() + data)
+            self.channel.write_soon(head + data)
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -68,12 +69,12 @@ class AppTask(WSGITask):
         ends = "close" in asked or (self.version == "1.0" and asked != "keep-alive")
         if ends or self.channel.server.draining:
             self.close_on_finish = True
-        if self.has_body and not any(name == "Content-Length" for name, _ in self.response_headers):
+        if self.has_body and not any(name.title() == "Content-Length" for name, _ in self.response_headers):
             if self.content_length is not None:
                 lines.append(f"Content-Length: {self.content_length}")
             elif self.version == "1.1":
                 lines.append("Transfer-Encoding: chunked")
-                self.chunked_response = True
+                self.chunked_response = self.request.command != "HEAD"
             else:
                 self.close_on_finish = True
         if self.close_on_finish:

@@ -3,7 +3,9 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 from todo_api.platform import metrics
 from todo_api.platform.options import ServerOptions
@@ -25,6 +27,8 @@ def serve(
     if prepare and not _succeeds_in_child(prepare):  # in a child, so that the workers do not hold what it imports
         return 1
     say(greeting)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a view prints would come late, or at a stop never
     if options.metrics:
         metrics.prepare()
     return Supervisor(listener, options, make_app()).run()
