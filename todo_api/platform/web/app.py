@@ -17,6 +17,7 @@ from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
 from todo_api.platform.parking import PARKED_SECONDS
+from todo_api.platform.web.errors import Aborter
 from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 class App(Flask):
     """Flask, whatever `Host` a client sends, with faults logged without the path, which names a user."""
 
+    aborter_class = Aborter
     # Called with the log line of each answer.
     observers: Sequence[Callable[[Mapping[str, Any]], None]] = (logs.write,)
     # Whether the server is stopping; the server replaces it.
@@ -41,6 +43,7 @@ class App(Flask):
             url_scheme=environ["wsgi.url_scheme"],
             default_method=environ["REQUEST_METHOD"],
             path_info=request.path,
+            query_args=environ.get("QUERY_STRING"),  # kept by a redirect to a path with a slash
         )
         try:
             return bind(environ.get("HTTP_HOST", ""))
@@ -66,7 +69,7 @@ class App(Flask):
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
-            given = dict(headers)
+            given = {name.title(): value for name, value in headers}  # a view may spell them in any way
             headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
             headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             rule = environ["werkzeug.request"].url_rule

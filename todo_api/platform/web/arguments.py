@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from flask import Request, current_app
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
 
 from todo_api.platform.web.errors import ApiError, InvalidInput, Problem, problem
 
 JSON = "application/json"
-LOCATIONS = {"path": "path", "query": "query", "json": "body"}
+# Names of locations in errors, where they are others than webargs'.
+LOCATIONS = {"querystring": "query", "json": "body"}
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -24,11 +26,9 @@ _json = json.JSONDecoder(parse_constant=_refuse_constant)
 class ArgumentsParser(FlaskParser):
     """webargs' parser with the API's rules: 415 and 413 for bodies, the last of duplicate parameters, our errors."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = dict.fromkeys(LOCATIONS, EXCLUDE)
-
     def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
-        """The last of duplicate parameters; all of them for a list field."""
-        repeated = {field.data_key or name for name, field in schema.fields.items() if isinstance(field, fields.List)}
+        """The last of duplicate parameters; all of them for a field that takes several."""
+        repeated = MultiDictProxy(req.args, schema).multiple_keys
         return {name: values if name in repeated else values[-1] for name, values in req.args.lists()}
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class ArgumentsParser(FlaskParser):
         view: Any = current_app.view_functions[req.endpoint or ""]
         if location == "path" and hasattr(view, "json_schema"):
             read_body(req)  # 415 and 413 come before errors in the path
-        raise InvalidInput(LOCATIONS[location], problems_in(messages))
+        raise InvalidInput(LOCATIONS.get(location, location), problems_in(messages))
 
 
 def read_body(req: Request) -> bytes:
@@ -60,7 +60,7 @@ def read_body(req: Request) -> bytes:
         return b""
     if req.mimetype != JSON or "Content-Encoding" in req.headers:
         raise ApiError(415)
-    received = req.get_data(cache=False)
+    received = req.get_data()
     if length is None:
         req.stream.read(1)  # a chunked body is cut off at the limit: one more byte raises 413
     return received
@@ -72,6 +72,6 @@ def problems_in(messages: Any, name: str = "") -> Iterator[tuple[str, Problem]]:
         for key, inner in messages.items():
             yield from problems_in(inner, name if key == "_schema" else f"{name}.{key}" if name else str(key))
     else:
-        first = messages[0]
+        first = messages[0] if isinstance(messages, list) else messages
         # A text is marshmallow's own, or from a validator that does not use the vocabulary.
         yield name, first if isinstance(first, Problem) else Problem("value_error", str(first))

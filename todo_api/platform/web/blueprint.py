@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flask_smorest
-from marshmallow import Schema
+from marshmallow import EXCLUDE, Schema
 
 from todo_api.platform.web.arguments import ArgumentsParser
 from todo_api.platform.web.openapi import (
@@ -27,7 +27,7 @@ class Blueprint(flask_smorest.Blueprint):
     `answers` and `errors` document views that return a Flask response; flask-smorest's `response` also dumps.
     """
 
-    ARGUMENTS_PARSER = ArgumentsParser()
+    ARGUMENTS_PARSER = PAGINATION_ARGUMENTS_PARSER = ArgumentsParser()
     # Errors that every operation of the blueprint may answer, and OpenAPI's `security` of each.
     ERRORS: Sequence[ErrorAnswer] = (BAD_REQUEST,)
     SECURITY: Sequence[Mapping[str, Sequence[str]]] = ()
@@ -36,6 +36,8 @@ class Blueprint(flask_smorest.Blueprint):
         register = super().route(rule, **options)
 
         def decorator(view: View) -> View:
+            if isinstance(view, type):
+                raise TypeError(f"{view.__name__} is a class: write a function for each of its methods")
             body_errors = (CONTENT_TOO_LARGE, UNSUPPORTED_TYPE) if hasattr(view, "json_schema") else ()
             responses = {error.status: error.name for error in (*self.ERRORS, *body_errors)}
             responses |= getattr(view, "documented", {})
@@ -48,7 +50,11 @@ class Blueprint(flask_smorest.Blueprint):
         return decorator
 
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Decorator:
-        """Load the view's next argument; values from the path replace the path's texts."""
+        """Load the view's next argument; values from the path replace the path's texts.
+
+        Unknown fields are ignored, unless the schema's `Meta.unknown` says otherwise.
+        """
+        options.setdefault("unknown", getattr(schema.Meta, "unknown", EXCLUDE))
         if location == "json":
             options["examples"] = examples(options["examples"])
         # An instance: of a class, webargs would make one for each request.

@@ -1,10 +1,11 @@
 """Every error that the API answers: one shape and one vocabulary, made only here."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 from flask import Response, request
+from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -81,6 +82,17 @@ class InvalidInput(ApiError):
         self.errors = as_errors((f"{location}.{name}" if name else location, wrong) for name, wrong in problems)
 
 
+class Aborter(exceptions.Aborter):
+    """Flask's `abort`: its text is the answer's `detail`. Frameworks raise their errors, with other words, directly."""
+
+    def __call__(self, code: Any, *args: Any, **options: Any) -> NoReturn:
+        try:
+            super().__call__(code, *args, **options)
+        except HTTPException as error:
+            error.data = {"message": vars(error).get("description")}  # type: ignore[attr-defined]
+            raise
+
+
 def unavailable() -> ApiError:
     return ApiError(503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
@@ -92,13 +104,16 @@ def error_body(status: int, detail: str | None = None, **members: object) -> byt
 def error_response(error: HTTPException) -> Response:
     """Answer any HTTP error in the one shape, with the headers that belong to it (Allow, WWW-Authenticate)."""
     error = request.environ.get(REFUSED, error)
-    status = error.code or 500
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status, data = error.code or 500, getattr(error, "data", {})  # by Flask's or flask-smorest's `abort`
     if isinstance(error, InvalidInput):
         body = orjson.dumps({"detail": error.detail, "errors": error.errors})
     elif isinstance(error, ApiError):
         body = error_body(status, error.detail, **error.members)
     else:
-        body = error_body(status)
+        body = error_body(status, data.get("message"), **{"errors": data["errors"]} if "errors" in data else {})
     response = Response(body, status, mimetype="application/json")
+    response.headers.extend(data.get("headers") or {})
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response

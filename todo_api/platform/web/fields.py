@@ -171,7 +171,7 @@ class IntegerText(fields.Integer):
     """An integer in a path or a query."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
-        return parse_integer(value)
+        return parse_integer(str(value))  # the converter `int` has made a number of it
 
 
 class Timestamp(fields.AwareDateTime):

@@ -116,8 +116,10 @@ class SchemasPlugin(MarshmallowPlugin):
         def schema2jsonschema(self, schema: Any) -> Any:
             """Describes a schema by its docstring, and leaves it open to fields that may be added."""
             documented = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
-            documented.pop("additionalProperties", None)
-            return {"description": inspect.cleandoc(resolve_schema_instance(schema).__doc__ or ""), **documented}
+            instance = resolve_schema_instance(schema)
+            if not hasattr(instance.Meta, "unknown"):
+                documented.pop("additionalProperties", None)
+            return {"description": inspect.cleandoc(instance.__doc__ or ""), **documented}
 
         def field2default(self, field: fields.Field[Any], **kwargs: Any) -> Any:
             """Only a default in the metadata: generated clients would require others, or send them unasked."""
@@ -153,7 +155,11 @@ class Api(flask_smorest.Api):
         super().__init__(app, spec_kwargs={"flask_plugin": PathsPlugin(), "marshmallow_plugin": SchemasPlugin()})
         self.ma_plugin.converter.add_attribute_function(_one_of)
         components = self.spec.components
-        del components.schemas["PaginationMetadata"]  # flask-smorest's own, for numbered pages
+        # flask-smorest's own, for numbered pages: its schema would be in the document though nothing uses it.
+        del components.schemas["PaginationMetadata"]
+        pagination = {"description": "The page's place, as JSON.", "schema": {"type": "string"}}
+        components.header("PAGINATION", pagination, lazy=True)
+        components.response("UNPROCESSABLE_ENTITY", described("Not valid.", ValidationErrorSchema), lazy=True)
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": token}
         components.security_scheme(BEARER, scheme)
         for name, header in headers.items():
