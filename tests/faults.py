@@ -116,6 +116,10 @@ def ordinary_routes() -> None:
         def stream() -> Any:
             return (f"{number}\n" for number in range(1000))
 
+        @app.get("/large")
+        def large() -> Any:
+            return (b"x" * 100_000 for _ in range(200))
+
         @app.get("/header")
         def header() -> Any:
             return "x", {"X-Letter": "ž"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
     assert service.request("GET", "/file").body == b"x" * 1_000_000
     stream = service.request("GET", "/stream").body
     assert stream.decode().splitlines() == [str(number) for number in range(1000)]
+
+
+def test_who_asks_for_streams_and_reads_nothing_holds_nobody_up(service: Service) -> None:
+    with ExitStack() as clients:
+        for _ in range(20):  # more than there are places
+            clients.enter_context(service.connect()).sendall(head("GET /large HTTP/1.1"))
+        assert service.status("/api/alice/tasks", "alice") == 200
 
 
 def test_a_head_of_a_stream_is_no_more_than_its_head(service: Service) -> None:

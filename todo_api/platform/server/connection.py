@@ -137,7 +137,12 @@ class Connection:
 
     def write_soon(self, data: bytes) -> int:
         """For waitress's task. Keeps one piece, which most answers are in whole, until the place is given back."""
-        self._flush()
+        if self._unsent:
+            self.server.places.release()  # while the client does not read
+            try:
+                self._flush()
+            finally:
+                self.server.places.acquire()
         self._unsent = data
         return len(data)
 
