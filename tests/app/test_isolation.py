@@ -1,13 +1,15 @@
 """A user's tasks are open to that user alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from tests.support.apps import client_for
 from tests.support.errors import assert_error
+from todo_api.auth.blueprint import UserBlueprint
 
 DENIED = "Access denied: You can only access your own resources"
 
@@ -36,6 +38,19 @@ def test_no_operation_is_open_to_no_one_or_to_another_user(
             else:
                 assert_error(response, status, detail)
     assert alice.get("/api/alice/tasks").json == [task]
+
+
+def test_a_view_that_answers_options_itself_needs_a_token_too(api: Callable[..., Flask]) -> None:
+    blp, app = UserBlueprint("notes", __name__, path="notes"), api()
+
+    @blp.route("", methods=["OPTIONS"])
+    def describe_notes(user_id: str) -> str:
+        """Describe notes"""
+        return "private"
+
+    app.register_blueprint(blp)
+    assert_error(app.test_client().options("/api/alice/notes"), 401, "Not authenticated")
+    assert client_for(app, "alice").options("/api/alice/notes").text == "private"
 
 
 def test_another_users_task_is_no_task_under_ones_own_path(alice: FlaskClient, bob: FlaskClient) -> None:

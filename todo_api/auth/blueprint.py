@@ -49,8 +49,8 @@ class UserBlueprint(Blueprint):
 def authorize() -> None:
     """Require a token of the user in the request's path. Raises ApiError 401 or 403."""
     environ = request.environ
-    if environ["REQUEST_METHOD"] == "OPTIONS":  # a CORS preflight carries no token
-        return
+    if environ["REQUEST_METHOD"] == "OPTIONS" and request.url_rule.provide_automatic_options:  # type: ignore[union-attr]
+        return  # a CORS preflight carries no token
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
