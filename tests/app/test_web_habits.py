@@ -1,11 +1,12 @@
 """Views do what Flask, flask-smorest, webargs and marshmallow document."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import flask_smorest
 import pytest
-from flask import Flask, Response, abort, jsonify, make_response, request
+from flask import Flask, Response, abort, copy_current_request_context, jsonify, make_response, request
 from flask.testing import FlaskClient
 from flask.views import MethodView
 from marshmallow import INCLUDE, RAISE, Schema, fields
@@ -59,6 +60,15 @@ def test_a_redirect_to_a_path_with_a_slash_keeps_the_query(app: Flask) -> None:
 def test_a_header_of_a_views_own_replaces_ours_however_it_is_spelt(app: Flask) -> None:
     app.add_url_rule("/cached", view_func=lambda: ("x", {"cache-control": "public"}), endpoint="cached")
     assert app.test_client().get("/cached").headers.getlist("Cache-Control") == ["public"]
+
+
+def test_a_request_may_be_used_in_a_thread(app: Flask) -> None:
+    def view() -> list[str]:
+        with ThreadPoolExecutor(1) as executor:
+            return [executor.submit(copy_current_request_context(lambda: request.path)).result()]
+
+    app.add_url_rule("/thread", view_func=view, endpoint="thread")
+    assert app.test_client().get("/thread").json == ["/thread"]
 
 
 @pytest.mark.parametrize("refuse", [abort, lambda status, text: flask_smorest.abort(status, message=text)])

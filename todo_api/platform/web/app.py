@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Request
+from flask import Flask, Request, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
@@ -72,7 +72,8 @@ class App(Flask):
             given = {name.title(): value for name, value in headers}  # a view may spell them in any way
             headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
             headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
-            rule = environ["werkzeug.request"].url_rule
+            # None after a copy of the request's context has ended.
+            rule = (environ["werkzeug.request"] or request).url_rule
             method, code = environ["REQUEST_METHOD"], int(status[:3])
             parked = environ.get(PARKED_SECONDS, 0.0)
             line = {
