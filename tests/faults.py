@@ -130,6 +130,14 @@ def ordinary_routes() -> None:
             log.info("%d tasks", "private")
             return ""
 
+        @app.get("/<path:page>")
+        def any_other(page: str) -> str:
+            return page
+
+        @app.errorhandler(404)
+        def not_found(error: Exception) -> tuple[str, int]:
+            return "not found", 404
+
         @app.teardown_appcontext
         def note(error: BaseException | None) -> None:
             ended.append(os.getpid())

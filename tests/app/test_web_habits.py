@@ -11,12 +11,13 @@ from flask.testing import FlaskClient
 from flask.views import MethodView
 from marshmallow import INCLUDE, RAISE, Schema, fields
 from webargs.fields import DelimitedList
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, UnprocessableEntity
 
 from tests.support.apps import disposed, make_app
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error, assert_invalid
 from todo_api.platform.web.blueprint import Blueprint
+from todo_api.platform.web.errors import InvalidInput, problem
 from todo_api.platform.web.fields import IntegerText
 
 
@@ -95,6 +96,24 @@ def test_an_error_with_a_response_of_its_own_is_answered_by_that(app: Flask, ref
     app.add_url_rule("/refuse", view_func=view, endpoint="refuse")
     response = app.test_client().get("/refuse")
     assert (response.status_code, response.json) == (402, {"mine": True})
+
+
+def test_a_handler_for_a_status_or_its_class_gets_the_services_own_errors(app: Flask) -> None:
+    app.register_error_handler(401, lambda error: ("who are you?", 401))
+    app.register_error_handler(UnprocessableEntity, lambda error: (error.errors, 422))
+
+    @app.get("/invalid")
+    def invalid() -> None:
+        raise InvalidInput("query", [("x", problem("missing"))])
+
+    client = app.test_client()
+    assert client.get("/invalid").json == [{"field": "query.x", "message": "Field required", "type": "missing"}]
+    assert client.get("/api/alice/tasks").text == "who are you?"
+
+
+def test_flask_smorests_own_blueprint_is_refused(api: flask_smorest.Api) -> None:
+    with pytest.raises(TypeError, match="flask-smorest's own Blueprint"):
+        api.register_blueprint(flask_smorest.Blueprint("other", __name__))
 
 
 def test_a_view_that_is_a_class_is_refused(blp: Blueprint) -> None:

@@ -66,6 +66,16 @@ def test_a_header_that_http_cannot_carry_is_a_fault_with_an_answer(service: Serv
     assert service.status("/header") == 500
 
 
+def test_what_the_server_refuses_is_refused_whatever_routes_and_handlers_the_app_has(service: Service) -> None:
+    assert service.request("GET", "/a/page").body == b"a/page"
+    assert service.request("POST", "/a/page", {}).status == 405
+    with service.connect() as client:
+        client.sendall(b"GET / HTTP/1.1 nonsense\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'{"detail":"Bad Request","status_code":400}')
+
+
 def test_what_a_view_prints_is_written_at_once(service: Service) -> None:
     assert service.status("/print") == 200
     assert "a view prints\n" in service.output()

@@ -17,7 +17,7 @@ from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
 from todo_api.platform.parking import PARKED_SECONDS
-from todo_api.platform.web.errors import Aborter
+from todo_api.platform.web.errors import REFUSED, Aborter
 from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,9 @@ class App(Flask):
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """As Flask's, which checks `Host` three times, though no route depends on it."""
+        """As Flask's, which checks `Host` three times, though no route depends on it. What it raises is answered."""
+        if request is not None and REFUSED in request.environ:
+            raise request.environ[REFUSED]
         if request is None or self.config["TRUSTED_HOSTS"]:
             return super().create_url_adapter(request)
         environ = request.environ

@@ -52,7 +52,8 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Decorator:
         """Load the view's next argument; values from the path replace the path's texts.
 
-        Unknown fields are ignored, unless the schema's `Meta.unknown` says otherwise.
+        Unknown fields are ignored, unless the schema's `Meta.unknown` says otherwise. One instance of the schema serves
+        all requests, so its hooks keep nothing in `self`.
         """
         options.setdefault("unknown", getattr(schema.Meta, "unknown", EXCLUDE))
         if location == "json":

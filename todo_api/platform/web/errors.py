@@ -1,10 +1,11 @@
 """Every error that the API answers: one shape and one vocabulary, made only here."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, NoReturn
+from functools import cache
+from typing import Any, NamedTuple, NoReturn, Self
 
 import orjson
-from flask import Response, request
+from flask import Response
 from werkzeug import exceptions
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -61,6 +62,10 @@ def as_errors(problems: Iterable[tuple[str, Problem]]) -> list[dict[str, str]]:
 class ApiError(HTTPException):
     """An error with its own detail, headers and members; raised anywhere, answered by `error_response`."""
 
+    def __new__(cls, status: Any, *args: Any, **members: Any) -> Self:
+        made: Self = super().__new__(_of_status(cls, status))  # type: ignore[arg-type]
+        return made
+
     def __init__(
         self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
     ) -> None:
@@ -74,8 +79,17 @@ class ApiError(HTTPException):
         return list(self.headers.items())
 
 
+@cache
+def _of_status(error: Any, status: int) -> Any:
+    """A class that is werkzeug's for the status as well: by that Flask finds `errorhandler(404)`."""
+    return type(error.__name__, (error, exceptions.default_exceptions.get(status, HTTPException)), {})
+
+
 class InvalidInput(ApiError):
     """A failed validation of one location: the names of its fields ("" for the whole) with their problems."""
+
+    def __new__(cls, *args: Any) -> Self:
+        return super().__new__(cls, 422)
 
     def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
         super().__init__(422, INVALID)
@@ -103,7 +117,6 @@ def error_body(status: int, detail: str | None = None, **members: object) -> byt
 
 def error_response(error: HTTPException) -> Response:
     """Answer any HTTP error in the one shape, with the headers that belong to it (Allow, WWW-Authenticate)."""
-    error = request.environ.get(REFUSED, error)
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status, data = error.code or 500, getattr(error, "data", {})  # by Flask's or flask-smorest's `abort`

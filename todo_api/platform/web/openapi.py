@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from todo_api.platform.db.availability import Unavailable
 from todo_api.platform.logs import REQUEST_ID_HEADER
-from todo_api.platform.web.arguments import JSON
+from todo_api.platform.web.arguments import JSON, ArgumentsParser
 from todo_api.platform.web.errors import MESSAGES, error_response, reason, unavailable
 from todo_api.platform.web.fields import OneOf
 from todo_api.platform.web.headers import RETRY_AFTER
@@ -167,6 +167,11 @@ class Api(flask_smorest.Api):
         for error in errors:
             components.response(error.name, error.documented())
         app.register_error_handler(Unavailable, lambda error: error_response(unavailable()))
+
+    def register_blueprint(self, blp: Any, **options: Any) -> None:
+        if not isinstance(blp.ARGUMENTS_PARSER, ArgumentsParser):
+            raise TypeError(f"{blp.name} is flask-smorest's own Blueprint: use the one of platform/web/blueprint.py")
+        super().register_blueprint(blp, **options)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return error_response(error)
