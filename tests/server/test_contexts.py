@@ -43,7 +43,9 @@ def test_what_is_to_be_done_at_the_end_of_a_request_is_done(service: Service) ->
 
 
 def test_a_file_and_a_stream_are_sent_whole(service: Service) -> None:
-    assert service.request("GET", "/file").body == b"x" * 1_000_000
+    answer = service.request("GET", "/file")
+    assert answer.body == b"x" * 1_000_000
+    assert len(answer.headers.get_all("Date", [])) == 1
     stream = service.request("GET", "/stream").body
     assert stream.decode().splitlines() == [str(number) for number in range(1000)]
 

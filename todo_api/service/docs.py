@@ -54,7 +54,6 @@ def revalidated(response: Response) -> Response:
     response.add_etag()
     response.cache_control.no_cache = True
     response.make_conditional(request)
-    response.headers.pop("Date", None)  # the server adds it
     return response
 
 

@@ -69,7 +69,8 @@ class AppTask(WSGITask):
         ends = "close" in asked or (self.version == "1.0" and asked != "keep-alive")
         if ends or self.channel.server.draining:
             self.close_on_finish = True
-        if self.has_body and not any(name.title() == "Content-Length" for name, _ in self.response_headers):
+        given = {name.title() for name, _ in self.response_headers}
+        if self.has_body and "Content-Length" not in given:
             if self.content_length is not None:
                 lines.append(f"Content-Length: {self.content_length}")
             elif self.version == "1.1":
@@ -81,8 +82,9 @@ class AppTask(WSGITask):
             lines.append("Connection: close")
         elif self.version == "1.0":
             lines.append("Connection: keep-alive")
-        lines.append(f"Date: {http_date(int(self.start_time))}\r\n\r\n")
-        return "\r\n".join(lines).encode("latin-1")
+        if "Date" not in given:
+            lines.append(f"Date: {http_date(int(self.start_time))}")
+        return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
 class RefusalTask(AppTask):
