@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response, abort, copy_current_request_context, jsonify, make_response, request
 from flask.testing import FlaskClient
 from flask.views import MethodView
-from marshmallow import INCLUDE, RAISE, Schema, fields
+from marshmallow import INCLUDE, RAISE, Schema, fields, pre_load
 from webargs.fields import DelimitedList
 from werkzeug.exceptions import Conflict, UnprocessableEntity
 
@@ -193,6 +193,23 @@ def test_fields_that_take_several_values_take_them_in_their_own_ways(api: flask_
     blp.route("", methods=["GET"])(blp.arguments(Several, location="query")(echo))
     response = client_of(api, blp).get("/things?ids=1,2&pair=3&pair=4&last=5&last=6")
     assert response.json == {"ids": [1, 2], "pair": [3, 4], "last": 6}
+
+
+def test_what_a_schemas_hook_keeps_is_gone_with_the_request(api: flask_smorest.Api, blp: Blueprint) -> None:
+    class Keeping(Schema):
+        """A schema that keeps what was sent."""
+
+        kept: str | None = None
+        name = fields.String()
+
+        @pre_load
+        def keep(self, data: Any, **kwargs: Any) -> Any:
+            before, self.kept = self.kept, data["name"]
+            return {"name": f"{before} {self.kept}"}
+
+    blp.route("", methods=["POST"])(blp.arguments(Keeping, examples={})(echo))
+    client = client_of(api, blp)
+    assert [client.post("/things", json={"name": name}).json["name"] for name in "ab"] == ["None a", "None b"]
 
 
 def test_an_error_message_may_be_an_object(api: flask_smorest.Api, blp: Blueprint) -> None:

@@ -51,10 +51,11 @@ def init_app(app: Flask, options: DatabaseOptions) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, "poolclass": NullPool}
     db.init_app(app)
     with app.app_context():
-        dialect, events = db.engine.dialect, db.engine.pool.dispatch
-    # SQLAlchemy holds this lock while it queries the server on a session's first connection. With a lock of threads,
-    # a second greenlet that wants it meanwhile would stop the worker for good.
-    events.connect.for_modify(events)._exec_once_mutex = Semaphore()  # type: ignore[attr-defined]
+        dialect, engines = db.engine.dialect, db.engines.values()
+    for events in (engine.pool.dispatch for engine in engines):
+        # SQLAlchemy holds this lock while it queries the server on a session's first connection. With a lock of
+        # threads, a second greenlet that wants it meanwhile would stop the worker for good.
+        events.connect.for_modify(events)._exec_once_mutex = Semaphore()  # type: ignore[attr-defined]
     backend = (SQLite if options.url.drivername == "sqlite" else PostgreSQL)(dialect, options)
     availability = Availability(options.upgrade_command)
     pool = Pool(backend.connect, options.connections, lambda pooled: backend.is_usable(pooled, availability.lost))

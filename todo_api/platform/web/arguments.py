@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any, NoReturn
 
 from flask import Request, current_app
@@ -25,6 +26,10 @@ _json = json.JSONDecoder(parse_constant=_refuse_constant)
 
 class ArgumentsParser(FlaskParser):
     """webargs' parser with the API's rules: 415 and 413 for bodies, the last of duplicate parameters, our errors."""
+
+    def use_args(self, argmap: Any, *args: Any, **options: Any) -> Any:
+        """For each request a copy of the schema, whose hooks may keep something in `self`; a new one would be slow."""
+        return super().use_args(lambda request: copy(argmap), *args, **options)
 
     def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
         """The last of duplicate parameters; all of them for a field that takes several."""

@@ -52,13 +52,11 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Decorator:
         """Load the view's next argument; values from the path replace the path's texts.
 
-        Unknown fields are ignored, unless the schema's `Meta.unknown` says otherwise. One instance of the schema serves
-        all requests, so its hooks keep nothing in `self`.
+        Unknown fields are ignored, unless the schema's `Meta.unknown` says otherwise.
         """
         options.setdefault("unknown", getattr(schema.Meta, "unknown", EXCLUDE))
         if location == "json":
             options["examples"] = examples(options["examples"])
-        # An instance: of a class, webargs would make one for each request.
         load = super().arguments(schema(), location=location, as_kwargs=location == "path", **options)
         return lambda view: _marked(load(view), **{f"{location}_schema": schema})
 
