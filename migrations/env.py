@@ -1,5 +1,6 @@
 """Runs the migrations on the app's database: one process at a time."""
 
+import sqlite3
 import sys
 import time
 import warnings
@@ -20,6 +21,7 @@ from todo_api.tasks import model as models  # noqa: F401  # registers the tables
 # Any number that nobody else uses: "todo" in ASCII.
 LOCK = 0x746F646F
 PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 10
 
 
 def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compared: Any) -> bool:
@@ -62,8 +64,17 @@ def alone(connection: Connection) -> Iterator[None]:
 
 def leave_begin_to_us(connection: Any, record: Any) -> None:
     connection.isolation_level = None
-    # It stays with the file, and fails while others use it: so the first requests should not be the ones to set it.
-    connection.execute("PRAGMA journal_mode = WAL")
+    # It stays with the file. It fails, without waiting, while others use the file: so the first requests should not be
+    # the ones to set it, and of processes that start at once each may have to try again.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)
 
 
 def begin_immediate(connection: Connection) -> None:
