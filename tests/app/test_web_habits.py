@@ -17,7 +17,7 @@ from tests.support.apps import disposed, make_app
 from tests.support.databases import sqlite_url
 from tests.support.errors import assert_error, assert_invalid
 from todo_api.platform.web.blueprint import Blueprint
-from todo_api.platform.web.errors import InvalidInput, problem
+from todo_api.platform.web.errors import invalid_input, problem
 from todo_api.platform.web.fields import IntegerText
 
 
@@ -100,11 +100,11 @@ def test_an_error_with_a_response_of_its_own_is_answered_by_that(app: Flask, ref
 
 def test_a_handler_for_a_status_or_its_class_gets_the_services_own_errors(app: Flask) -> None:
     app.register_error_handler(401, lambda error: ("who are you?", 401))
-    app.register_error_handler(UnprocessableEntity, lambda error: (error.errors, 422))
+    app.register_error_handler(UnprocessableEntity, lambda error: (error.data["errors"], 422))
 
     @app.get("/invalid")
     def invalid() -> None:
-        raise InvalidInput("query", [("x", problem("missing"))])
+        raise invalid_input("query", [("x", problem("missing"))])
 
     client = app.test_client()
     assert client.get("/invalid").json == [{"field": "query.x", "message": "Field required", "type": "missing"}]

@@ -7,7 +7,7 @@ from flask import current_app, g, request
 from todo_api.auth import user_id
 from todo_api.auth.tokens import token_cache
 from todo_api.platform.web.blueprint import Blueprint, Decorator
-from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.errors import api_error
 from todo_api.platform.web.headers import WWW_AUTHENTICATE
 from todo_api.platform.web.openapi import BAD_REQUEST, BEARER, FAULT, UNAVAILABLE, ErrorAnswer
 
@@ -47,15 +47,15 @@ class UserBlueprint(Blueprint):
 
 
 def authorize() -> None:
-    """Require a token of the user in the request's path. Raises ApiError 401 or 403."""
+    """Require a token of the user in the request's path. Raises HTTPException 401 or 403."""
     environ = request.environ
     if environ["REQUEST_METHOD"] == "OPTIONS" and request.url_rule.provide_automatic_options:  # type: ignore[union-attr]
         return  # a CORS preflight carries no token
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise ApiError(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE: "Bearer"})
+        raise api_error(401, NOT_AUTHENTICATED, {WWW_AUTHENTICATE: "Bearer"})
     verified = token_cache(current_app).verified(token)
     if verified.user_id != (request.view_args or {}).get("user_id"):
-        raise ApiError(403, ACCESS_DENIED)
+        raise api_error(403, ACCESS_DENIED)
     g.token_expires = verified.expires

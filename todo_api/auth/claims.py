@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 import jwt
 
 from todo_api.auth import user_id
-from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.errors import api_error
 from todo_api.platform.web.headers import WWW_AUTHENTICATE
 from todo_api.settings import Settings
 
@@ -35,7 +35,7 @@ class Verified(NamedTuple):
 
 
 def refuse(detail: str) -> NoReturn:
-    raise ApiError(401, detail, {WWW_AUTHENTICATE: f'Bearer error="invalid_token", error_description="{detail}"'})
+    raise api_error(401, detail, {WWW_AUTHENTICATE: f'Bearer error="invalid_token", error_description="{detail}"'})
 
 
 def refuse_invalid(reason: str) -> NoReturn:
@@ -53,10 +53,10 @@ class Verifier(ABC):
 
     @abstractmethod
     def key(self, header: Mapping[str, Any]) -> Any:
-        """The key for a token with this header, which has been checked. Raises ApiError."""
+        """The key for a token with this header, which has been checked. Raises HTTPException."""
 
     def verify(self, token: str) -> Verified:
-        """Raises ApiError: 401 for a token that is refused, 503 while there are no keys."""
+        """Raises HTTPException: 401 for a token that is refused, 503 while there are no keys."""
         leeway, audience = self._settings.jwt_leeway_seconds, self._settings.audience
         try:
             header = jwt.get_unverified_header(token)

@@ -25,7 +25,7 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def verified(self, token: str) -> Verified:
-        """What the token says. Raises ApiError. `exp` and `nbf` are checked on every call."""
+        """What the token says. Raises HTTPException. `exp` and `nbf` are checked on every call."""
         cache = self._verified  # taken before the keys are used: what old keys verified must not outlive them
         verified = cache.get(token)
         if verified is not None and verified.not_before <= time.time() < verified.until:

@@ -15,7 +15,7 @@ from flask import Flask, Response, request
 
 from todo_api.platform.db.engine import database
 from todo_api.platform.web.app import App
-from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.errors import api_error
 from todo_api.platform.web.headers import METHODS, WWW_AUTHENTICATE
 
 # Where prometheus-client looks for the folder in which the workers share their numbers.
@@ -79,7 +79,7 @@ def open_to(app: App, token: str, prefix: str, counts: Sequence[Count], levels: 
     def show() -> Response:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
-            raise ApiError(401, "Not authenticated", {WWW_AUTHENTICATE: "Bearer"})
+            raise api_error(401, "Not authenticated", {WWW_AUTHENTICATE: "Bearer"})
         return metrics.show()
 
     app.before_request(metrics.in_flight.inc)

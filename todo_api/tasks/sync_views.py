@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g
 
 from todo_api.auth.blueprint import UserBlueprint
-from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.errors import api_error
 from todo_api.platform.web.headers import LINK, RETRY_AFTER
 from todo_api.platform.web.responses import json_response, link_to_next
 from todo_api.tasks import examples
@@ -38,7 +38,7 @@ def list_changes(query: dict[str, Any], user_id: str) -> Response:
         page = wait_for_changes(user_id, g.token_expires, **query)
     except Forgotten:
         detail = f"Changes since {query['since']} are no longer known: start again without since"
-        raise ApiError(410, detail, {LINK: f'<{path_of(user_id)}/changes>; rel="alternate"'}) from None
+        raise api_error(410, detail, {LINK: f'<{path_of(user_id)}/changes>; rel="alternate"'}) from None
     response = json_response(render({"changes": page.changes, "next": page.next, "has_more": page.has_more}))
     if page.has_more:
         response.headers[LINK] = link_to_next(f"{path_of(user_id)}/changes", ["since", "limit"], after=page.next)

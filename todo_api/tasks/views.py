@@ -5,12 +5,13 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Response
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from todo_api.auth.blueprint import UserBlueprint
 from todo_api.platform.db.statements import Row
 from todo_api.platform.web.conditions import etag, if_match, is_known
-from todo_api.platform.web.errors import ApiError
+from todo_api.platform.web.errors import api_error
 from todo_api.platform.web.headers import ETAG, LINK, LOCATION
 from todo_api.platform.web.responses import json_response, link_to_next, no_content
 from todo_api.tasks import examples, store
@@ -140,31 +141,31 @@ def _answer(user_id: str, row: Row, status: int = 200, headers: Mapping[str, str
 
 
 def _create(user_id: str, fields: Mapping[str, Any]) -> tuple[int, Row]:
-    """201 and the new task, or 200 and the one that has its key. Raises ApiError 410."""
+    """201 and the new task, or 200 and the one that has its key. Raises HTTPException 410."""
     row = store.create_task(user_id, fields)
     if row is not None:
         return 201, row
     key = fields["key"]
     task, tombstone = store.get_by_key(user_id, key)
     if tombstone is not None:
-        raise ApiError(410, f"Task with key {key} is deleted", task=tombstone_dict(tombstone))
+        raise api_error(410, f"Task with key {key} is deleted", task=tombstone_dict(tombstone))
     # With neither, the tombstone that kept the key has just been purged.
     return (200, task) if task is not None else _create(user_id, fields)
 
 
 def _as_wanted_or_refuse(user_id: str, task_id: int, wanted: Mapping[str, Any] | None = None) -> Row:
-    """After a write that did nothing: the task, if it has the `wanted` values already. Raises ApiError 404 or 412."""
+    """After a write that did nothing: the task, if it is as wanted already. Raises HTTPException 404 or 412."""
     row = store.get_task(user_id, task_id) if if_match() is not None else None
     if row is None:
         raise _not_found(task_id)
     task = task_dict(user_id, row)
     if wanted is None or any(task[name] != value for name, value in wanted.items()):
-        raise ApiError(412, f"Task with id {task_id} has changed", task=task)
+        raise api_error(412, f"Task with id {task_id} has changed", task=task)
     return row
 
 
-def _not_found(task_id: int) -> ApiError:
-    return ApiError(404, f"Task with id {task_id} not found")
+def _not_found(task_id: int) -> HTTPException:
+    return api_error(404, f"Task with id {task_id} not found")
 
 
 def path_of(user_id: str) -> str:

@@ -35,8 +35,8 @@ class Statement:
         self._bind = {name: process for name, type_ in binds.items() if (process := type_.bind_processor(dialect))}
         self._columns = compiled._result_columns  # as they are in the SQL: what is deferred is not
         self._dialect = dialect
-        # The columns whose type converts values: where they are, how, and whether null as well.
-        self._result: list[tuple[int, Callable[[Any], Any], bool]] | None = None
+        # The columns whose type converts values: where they are, and how. Known after the first answer.
+        self._result: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -57,20 +57,11 @@ class Statement:
             codes = [column[1] for column in description or ()]  # of the driver's types: numbers depend on them
             pairs = enumerate(zip(types, codes, strict=False))
             processors = ((at, type_.result_processor(self._dialect, code)) for at, (type_, code) in pairs)
-            self._result = [(at, process, not _keeps_null(process)) for at, process in processors if process]
+            self._result = [(at, process) for at, process in processors if process]
         return [self._converted(row) for row in rows] if self._result else rows
 
     def _converted(self, row: Row) -> Row:
         values = list(row)
-        for at, process, also_null in self._result or ():
-            if also_null or values[at] is not None:
-                values[at] = process(values[at])
+        for at, process in self._result or ():
+            values[at] = process(values[at])
         return tuple(values)
-
-
-def _keeps_null(process: Callable[[Any], Any]) -> bool:
-    """Whether it need not be called for null, as most need not."""
-    try:
-        return process(None) is None
-    except Exception:
-        return False

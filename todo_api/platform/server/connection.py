@@ -147,8 +147,6 @@ class Connection:
         return len(data)
 
     def _flush(self) -> None:
-        if not self._unsent:
-            return
         phase, remaining = self.phase, memoryview(self._unsent)
         self._unsent = b""
         self._enter(Phase.SENDING)

@@ -101,7 +101,7 @@ class RefusalTask(AppTask):
         super().__init__(channel, request)
         self.close_on_finish = True
         status = error.code if error else 500
-        self._error = errors.ApiError(400 if status == 501 else status)  # 501: a transfer coding that nobody needs
+        self._error = errors.api_error(400 if status == 501 else status)  # 501: a transfer coding that nobody needs
 
     def get_environment(self) -> dict[str, Any]:
         return {**super().get_environment(), errors.REFUSED: self._error}

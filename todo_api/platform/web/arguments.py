@@ -10,7 +10,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from todo_api.platform.web.errors import ApiError, InvalidInput, Problem, problem
+from todo_api.platform.web.errors import Problem, api_error, invalid_input, problem
 
 JSON = "application/json"
 # Names of locations in errors, where they are others than webargs'.
@@ -37,17 +37,17 @@ class ArgumentsParser(FlaskParser):
         return {name: values if name in repeated else values[-1] for name, values in req.args.lists()}
 
     def load_json(self, req: Request, schema: Schema) -> dict[str, Any]:
-        """The body's JSON object. Raises ApiError 415 or 413, or InvalidInput."""
+        """The body's JSON object. Raises HTTPException 415, 413 or 422."""
         received = read_body(req)
         if not received:
-            raise InvalidInput("body", [("", problem("missing"))])
+            raise invalid_input("body", [("", problem("missing"))])
         try:
             # ValueError: also an integer past Python's limit of digits. RecursionError: nesting past its stack.
             body = _json.decode(received.decode())
         except (ValueError, RecursionError):
-            raise InvalidInput("body", [("", problem("json_invalid"))]) from None
+            raise invalid_input("body", [("", problem("json_invalid"))]) from None
         if not isinstance(body, dict):
-            raise InvalidInput("body", [("", problem("missing" if body is None else "model_attributes_type"))])
+            raise invalid_input("body", [("", problem("missing" if body is None else "model_attributes_type"))])
         return body
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **options: Any) -> NoReturn:
@@ -55,16 +55,16 @@ class ArgumentsParser(FlaskParser):
         view: Any = current_app.view_functions[req.endpoint or ""]
         if location == "path" and hasattr(view, "json_schema"):
             read_body(req)  # 415 and 413 come before errors in the path
-        raise InvalidInput(LOCATIONS.get(location, location), problems_in(messages))
+        raise invalid_input(LOCATIONS.get(location, location), problems_in(messages))
 
 
 def read_body(req: Request) -> bytes:
-    """The body, which may be empty. Raises ApiError 415 or 413."""
+    """The body, which may be empty. Raises HTTPException 415 or 413."""
     length = req.content_length
     if not length and "Transfer-Encoding" not in req.headers:
         return b""
     if req.mimetype != JSON or "Content-Encoding" in req.headers:
-        raise ApiError(415)
+        raise api_error(415)
     received = req.get_data()
     if length is None:
         req.stream.read(1)  # a chunked body is cut off at the limit: one more byte raises 413

@@ -1,13 +1,12 @@
 """Every error that the API answers: one shape and one vocabulary, made only here."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 from flask import Response
 from werkzeug import exceptions
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.http import HTTP_STATUS_CODES
 
 # The vocabulary of failed validations: each `type`, which clients switch on, with its message for people.
@@ -59,45 +58,23 @@ def as_errors(problems: Iterable[tuple[str, Problem]]) -> list[dict[str, str]]:
     return [{"field": field, "message": message, "type": type_} for field, (type_, message) in problems]
 
 
-class ApiError(HTTPException):
-    """An error with its own detail, headers and members; raised anywhere, answered by `error_response`."""
-
-    def __new__(cls, status: Any, *args: Any, **members: Any) -> Self:
-        made: Self = super().__new__(_of_status(cls, status))  # type: ignore[arg-type]
-        return made
-
-    def __init__(
-        self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
-    ) -> None:
-        super().__init__()
-        self.members = members
-        self.code = status
-        self.detail = detail or reason(status)
-        self.headers = headers or {}
-
-    def get_headers(self, *args: object) -> list[tuple[str, str]]:
-        return list(self.headers.items())
+def api_error(
+    status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
+) -> HTTPException:
+    """werkzeug's error for a status, with its own detail, headers and members, which `error_response` answers."""
+    error = default_exceptions[status]()
+    error.data = {"message": detail, "headers": headers, **members}  # type: ignore[attr-defined]  # as flask-smorest's
+    return error
 
 
-@cache
-def _of_status(error: Any, status: int) -> Any:
-    """A class that is werkzeug's for the status as well: by that Flask finds `errorhandler(404)`."""
-    return type(error.__name__, (error, exceptions.default_exceptions.get(status, HTTPException)), {})
-
-
-class InvalidInput(ApiError):
+def invalid_input(location: str, problems: Iterable[tuple[str, Problem]]) -> HTTPException:
     """A failed validation of one location: the names of its fields ("" for the whole) with their problems."""
-
-    def __new__(cls, *args: Any) -> Self:
-        return super().__new__(cls, 422)
-
-    def __init__(self, location: str, problems: Iterable[tuple[str, Problem]]) -> None:
-        super().__init__(422, INVALID)
-        self.errors = as_errors((f"{location}.{name}" if name else location, wrong) for name, wrong in problems)
+    errors = as_errors((f"{location}.{name}" if name else location, wrong) for name, wrong in problems)
+    return api_error(422, INVALID, errors=errors)
 
 
 class Aborter(exceptions.Aborter):
-    """Flask's `abort`: its text is the answer's `detail`. Frameworks raise their errors, with other words, directly."""
+    """Flask's `abort`: its text is the answer's `detail`. What frameworks raise themselves may hold anything."""
 
     def __call__(self, code: Any, *args: Any, **options: Any) -> NoReturn:
         try:
@@ -107,8 +84,8 @@ class Aborter(exceptions.Aborter):
             raise
 
 
-def unavailable() -> ApiError:
-    return ApiError(503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+def unavailable() -> HTTPException:
+    return api_error(503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def error_body(status: int, detail: str | None = None, **members: object) -> bytes:
@@ -119,14 +96,14 @@ def error_response(error: HTTPException) -> Response:
     """Answer any HTTP error in the one shape, with the headers that belong to it (Allow, WWW-Authenticate)."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
-    status, data = error.code or 500, getattr(error, "data", {})  # by Flask's or flask-smorest's `abort`
-    if isinstance(error, InvalidInput):
-        body = orjson.dumps({"detail": error.detail, "errors": error.errors})
-    elif isinstance(error, ApiError):
-        body = error_body(status, error.detail, **error.members)
+    status = error.code or 500
+    members = dict(getattr(error, "data", {}))
+    headers, detail = members.pop("headers", None), members.pop("message", None)
+    if status == 422 and "errors" in members:
+        body = orjson.dumps({"detail": detail or reason(status), "errors": members["errors"]})
     else:
-        body = error_body(status, data.get("message"), **{"errors": data["errors"]} if "errors" in data else {})
+        body = error_body(status, detail, **members)
     response = Response(body, status, mimetype="application/json")
-    response.headers.extend(data.get("headers") or {})
+    response.headers.extend(headers or {})
     response.headers.extend([pair for pair in error.get_headers() if pair[0] not in {"Content-Type", "Content-Length"}])
     return response
