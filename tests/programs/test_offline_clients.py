@@ -22,6 +22,9 @@ SAME_FIELD = {
     "legendState": {"stays": "first", "reports": 1},
 }
 
+# The others do one after the other.
+PULL_WHILE_THEY_PUSH = ("rxdb", "tanstack", "legendState")
+
 
 class Place:
     """A server with clients; other clients of it do what takes long meanwhile."""
@@ -72,6 +75,20 @@ def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_
 
 def test_an_edit_during_a_push_that_is_answered_with_a_foreign_edit_is_kept(clients: Clients) -> None:
     clients.run("edits.editDuringAPush")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before it is answered", "afterwards"])
+def test_a_deleted_task_is_not_brought_back_by_a_pull_from_before(clients: Clients, is_late: bool) -> None:
+    clients.run("overtaking.repeatedDelete", is_late, libraries=PULL_WHILE_THEY_PUSH)
+
+
+def test_a_new_task_is_not_hidden_by_a_first_pull_from_before(clients: Clients) -> None:
+    clients.run("overtaking.firstPull", libraries=PULL_WHILE_THEY_PUSH)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before its answer", "right after it"])
+def test_a_foreign_edit_after_an_own_one_is_kept_when_it_is_pulled(clients: Clients, is_late: bool) -> None:
+    clients.run("overtaking.foreignEdit", is_late, libraries=PULL_WHILE_THEY_PUSH)
 
 
 def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:

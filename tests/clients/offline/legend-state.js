@@ -16,7 +16,7 @@ export function syncedTasks(api, options) {
     const known = () => Object.values(value$.peek() ?? {}).filter((task) => task?.revision).map((task) => task.key);
     return api.watch(async () => {
       const { changes, next } = await api.pull(since, known);
-      take(changes, next);
+      setTimeout(take, 0, changes, next); // in the order of the answers
       since = next;
     });
   }
@@ -26,12 +26,12 @@ export function syncedTasks(api, options) {
     const before = applyChanges(structuredClone(value), changes, true);
     const keys = new Set(changes.flatMap(({ path: [key] }) => key ?? Object.keys({ ...before, ...value })));
     const edits = structuredClone([...keys].map((key) => ({ key, data: value[key], base: before[key] })));
-    const push = () => api.push(edits).catch(() => new Promise((resolve) => setTimeout(resolve, 3000)).then(push));
+    // Taken over when Legend-State no longer counts these changes as unsent.
+    const end = (tasks) => unsent.delete(edits) && setTimeout(take, 0, tasks);
+    const tryAgain = () => new Promise((resolve) => setTimeout(resolve, 3000)).then(push);
+    const push = () => api.push(edits).then(end, tryAgain);
     unsent.add(edits);
-    last = last.then(push);
-    const tasks = await last;
-    unsent.delete(edits);
-    setTimeout(take, 0, tasks); // when Legend-State no longer counts these changes as unsent
+    await (last = last.then(push));
   }
 
   return synced({ initial: {}, subscribe, set, ...options });

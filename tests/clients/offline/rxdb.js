@@ -24,7 +24,7 @@ export function replicateTasks(collection, api, options) {
     const tasks = await api.push(rows.map(toEdit));
     return rows.flatMap(({ newDocumentState: { key, _deleted, ...data }, assumedMasterState: base }, index) => {
       const answers = [tasks[index], sent.get(key)]; // a pull may overtake an answer: the newest counts
-      const task = answers.reduce((one, other) => (other?.revision > (one.revision ?? 0) ? other : one));
+      const task = answers.reduce((one, other) => (other?.revision > one.revision ? other : one));
       sent.delete(key);
       if (_deleted ? task.deleted : !task.deleted && !edited(data, task).length) return [];
       if (!base || edited(base, task).length) answered.set(key, { base, data });

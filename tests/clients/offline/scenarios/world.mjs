@@ -42,7 +42,7 @@ export class Link {
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
   beforeSending = async () => {};
-  afterAnswer = () => {};
+  afterAnswer = async () => {}; // before the client gets it
   #cut = new AbortController();
 
   down() {
@@ -58,10 +58,10 @@ export class Link {
   async send(url, options) {
     this.requests += 1;
     if (!this.isUp || this.shouldFail(options)) throw new TypeError("the link failed");
-    await this.beforeSending(options);
+    await this.beforeSending(options, url);
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     const response = await fetchAlone(url, { ...options, signal });
-    this.afterAnswer(response, options);
+    await this.afterAnswer(response, options);
     if (!this.shouldLose(options)) return response;
     await response.arrayBuffer();
     throw new TypeError("the answer was lost");
