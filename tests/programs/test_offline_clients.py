@@ -73,8 +73,9 @@ def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_
     clients.run("edits.ownSecondEdit")
 
 
-def test_an_edit_during_a_push_that_is_answered_with_a_foreign_edit_is_kept(clients: Clients) -> None:
-    clients.run("edits.editDuringAPush")
+@pytest.mark.parametrize("title", ["a third one", "a"])
+def test_an_edit_during_a_push_that_is_answered_with_a_foreign_edit_is_kept(clients: Clients, title: str) -> None:
+    clients.run("edits.editDuringAPush", title)  # the first title was "a": to undo an edit is one as well
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before it is answered", "afterwards"])

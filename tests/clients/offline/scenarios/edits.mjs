@@ -62,15 +62,15 @@ export async function differentFields(library) {
   await close(clients);
 }
 
-// While an edit is on its way, another field is edited elsewhere and the same one here.
-export async function editDuringAPush(library) {
+// While an edit is on its way, another field is edited elsewhere and the same one here, or is undone.
+export async function editDuringAPush(library, title) {
   const { user, client, key } = await start(library);
   beforeItsPush(client, async () => {
     await user.batch([{ op: "put", key, data: { completed: true } }]);
-    await client.put(key, { title: "c" });
+    await client.put(key, { title });
   });
   await client.put(key, { title: "b" });
-  await syncUntilEqual(user, [client], ([task]) => task.title === "c" && task.completed);
+  await syncUntilEqual(user, [client], ([task]) => task.title === title && task.completed);
   assert.deepEqual(refusals([client]), []);
   assert.deepEqual(client.conflicts ?? [], []);
   await client.close();
