@@ -9,7 +9,7 @@ from sqlalchemy import URL
 
 from tests.support.apps import migrate
 from tests.support.databases import Postgres, sqlite_url
-from tests.support.offline import LIBRARIES, Clients, clients_of
+from tests.support.offline import ALONE, LIBRARIES, Clients, clients_of
 from tests.support.ports import free_port
 from tests.support.service import serving
 
@@ -65,8 +65,7 @@ def test_two_clients_that_edit_at_random_over_bad_links_end_equal(clients: Clien
 
 
 def test_a_client_alone_on_a_bad_link_loses_none_of_its_edits_and_meets_no_conflict(clients: Clients) -> None:
-    # While it syncs, SignalDB shows a deleted task again for a moment; an edit of that is refused.
-    clients.run("random.edit", 2, 100, 1, libraries=[library for library in LIBRARIES if library != "signaldb"])
+    clients.run("random.edit", 2, 100, 1, libraries=ALONE)
 
 
 def test_a_second_edit_before_anything_was_pulled_and_after_a_lost_answer_is_no_conflict(clients: Clients) -> None:
@@ -90,6 +89,14 @@ def test_a_new_task_is_not_hidden_by_a_first_pull_from_before(clients: Clients) 
 @pytest.mark.parametrize("is_late", [False, True], ids=["before its answer", "right after it"])
 def test_a_foreign_edit_after_an_own_one_is_kept_when_it_is_pulled(clients: Clients, is_late: bool) -> None:
     clients.run("overtaking.foreignEdit", is_late, libraries=PULL_WHILE_THEY_PUSH)
+
+
+def test_an_edit_of_a_task_that_was_deleted_elsewhere_is_refused_and_reported(clients: Clients) -> None:
+    clients.run("edits.editOfADeletedTask")
+
+
+def test_edits_after_a_failed_request_that_is_done_late_are_no_conflict(clients: Clients) -> None:
+    clients.run("edits.requestThatIsDoneLate", libraries=ALONE)
 
 
 def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:

@@ -76,6 +76,41 @@ export async function editDuringAPush(library, title) {
   await client.close();
 }
 
+// A request that failed for the client reaches the server later, after the next one failed.
+export async function requestThatIsDoneLate(library) {
+  const [user, key, sent] = [new User(), newKey(), []];
+  const client = await LIBRARIES[library](user);
+  client.api.link.beforeSending = async ({ method, body }) => {
+    if (method !== "POST") return;
+    sent.push(JSON.parse(body).operations);
+    throw new TypeError("the link failed");
+  };
+  for (const title of ["a", "b"]) {
+    const count = sent.length;
+    await client.put(key, { ...NEW, title });
+    client.sync().catch(() => {});
+    await waitUntil(() => sent.length > count);
+  }
+  await user.batch(sent[0]);
+  await client.put(key, { title: "c" });
+  client.api.link.beforeSending = async () => {};
+  await syncUntilEqual(user, [client], ([task]) => task.title === "c");
+  assert.deepEqual(refusals([client]), []);
+  assert.deepEqual(client.conflicts ?? [], []);
+  await client.close();
+}
+
+export async function editOfADeletedTask(library) {
+  const { user, client, key } = await start(library);
+  client.api.link.down();
+  await client.put(key, { title: "b" });
+  await user.batch([{ op: "delete", key }]);
+  client.api.link.up();
+  await syncUntilEqual(user, [client]);
+  assert.deepEqual(refusals([client]).map(({ status }) => status), [410]);
+  await client.close();
+}
+
 // Each client's first token has expired already.
 export async function expiredToken(library) {
   const { clients } = await start(library, 2);
