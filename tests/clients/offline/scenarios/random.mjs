@@ -18,6 +18,7 @@ async function editAtRandom(client, tasks, random) {
   const [choice, number] = [random(), Math.floor(random() * 1000)];
   const keys = (await client.list()).map(({ key }) => key);
   const key = choice < 0.3 ? newKey() : keys[Math.floor(random() * keys.length)];
+  assert(key, "no task is shown");
   if (choice >= 0.9) {
     tasks.delete(key);
     return client.remove(key);
