@@ -31,10 +31,12 @@ export async function awayPastAPurge(library) {
   const user = new User();
   const client = await LIBRARIES[library](user);
   const [kept, edited, deleted, editedAndDeleted, removed, made] = Array.from({ length: 6 }, newKey);
-  for (const key of [kept, edited, deleted, editedAndDeleted, removed]) await client.put(key, NEW);
-  await client.sync();
-  await waitUntil(async () => (await user.list()).length === 5);
-  await client.sync();
+  for (const key of [edited, deleted, editedAndDeleted, removed]) await client.put(key, NEW);
+  await user.batch([{ op: "put", key: kept, data: NEW }]); // who has it has pulled, and so has a checkpoint
+  await waitUntil(async () => {
+    await client.sync();
+    return (await user.list()).length === 5 && haveTheSame(user, client);
+  });
   client.api.link.down();
   await client.put(edited, { title: "mine" });
   await client.put(editedAndDeleted, { title: "mine" });
