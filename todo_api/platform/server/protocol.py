@@ -69,8 +69,8 @@ class AppTask(WSGITask):
         ends = "close" in asked or (self.version == "1.0" and asked != "keep-alive")
         if ends or self.channel.server.draining:
             self.close_on_finish = True
-        given = {name.title() for name, _ in self.response_headers}
-        if self.has_body and "Content-Length" not in given:
+        given = {name for name, _ in self.response_headers}  # a view may also spell a name in lower case
+        if self.has_body and given.isdisjoint(("Content-Length", "content-length")):
             if self.content_length is not None:
                 lines.append(f"Content-Length: {self.content_length}")
             elif self.version == "1.1":
@@ -82,7 +82,7 @@ class AppTask(WSGITask):
             lines.append("Connection: close")
         elif self.version == "1.0":
             lines.append("Connection: keep-alive")
-        if "Date" not in given:
+        if given.isdisjoint(("Date", "date")):
             lines.append(f"Date: {http_date(int(self.start_time))}")
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 

@@ -71,8 +71,10 @@ class App(Flask):
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             request_id = logs.request_id(environ)
-            given = {name.title(): value for name, value in headers}  # a view may spell them in any way
-            headers += [header for header in DEFAULT_HEADERS if header[0] not in given]
+            given = dict(headers)  # a view may also spell a name in lower case
+            headers += [
+                header for header in DEFAULT_HEADERS if header[0] not in given and header[0].lower() not in given
+            ]
             headers += (("Vary", "Origin"), (logs.REQUEST_ID_HEADER, request_id))
             # None after a copy of the request's context has ended.
             rule = (environ["werkzeug.request"] or request).url_rule

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from copy import copy
 from typing import Any, NoReturn
 
 from flask import Request, current_app
@@ -29,7 +28,13 @@ class ArgumentsParser(FlaskParser):
 
     def use_args(self, argmap: Any, *args: Any, **options: Any) -> Any:
         """For each request a copy of the schema, whose hooks may keep something in `self`; a new one would be slow."""
-        return super().use_args(lambda request: copy(argmap), *args, **options)
+
+        def fresh(request: Request) -> Schema:
+            schema: Schema = object.__new__(type(argmap))
+            vars(schema).update(vars(argmap))
+            return schema
+
+        return super().use_args(fresh, *args, **options)
 
     def load_querystring(self, req: Request, schema: Schema) -> Mapping[str, Any]:
         """The last of duplicate parameters; all of them for a field that takes several."""
