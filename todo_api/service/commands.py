@@ -20,7 +20,7 @@ MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
 def token(user: str, minutes: int) -> None:
     """Print a bearer token for USER, signed with the shared secret."""
     if not user_id.PATTERN.fullmatch(user):
-        raise click.BadParameter("must be 1 to 255 characters without a slash", param_hint="USER")
+        raise click.BadParameter(f"must be 1 to {user_id.MAX_LENGTH} characters without a slash", param_hint="USER")
     signer = token_cache(current_app).verifier
     if not isinstance(signer, SharedSecret):
         raise click.ClickException("Tokens are verified with a published key set, whose private keys are not here.")
