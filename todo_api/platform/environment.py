@@ -29,13 +29,12 @@ def read_environment(
     An empty variable counts as unset, so that the file's counts, unless it `may_be_empty`. Raises SettingsError.
     """
     environment = os.environ if environment is None else environment
-    present = {name: value for name, value in environment.items() if value or name in may_be_empty}
     try:
         # As the `flask` command reads it, which puts it into the environment before this is called.
-        given = {**dotenv_values(env_file), **present}
+        given = [*dotenv_values(env_file).items(), *environment.items()]
     except (OSError, UnicodeDecodeError):
         raise SettingsError([f"{env_file} cannot be read as UTF-8 text"]) from None
-    return {name: text for name, text in given.items() if text or (text == "" and name in may_be_empty)}
+    return {name: text for name, text in given if text or (text == "" and name in may_be_empty)}
 
 
 def cast_settings(table: type[Any], given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

@@ -54,7 +54,7 @@ def _get(url: SplitResult, deadline: float, max_bytes: int) -> tuple[http.client
     with (
         closing(plain),
         closing(plain.dup()) as handle,
-        closing(http.client.HTTPConnection(url.hostname)) as connection,
+        closing(http.client.HTTPConnection(url.netloc)) as connection,
     ):
         timer = Timer(deadline - monotonic(), _shut_down, [handle])
         timer.start()

@@ -137,7 +137,7 @@ class Watch:
             in_vain = monotonic() > silent_since + PATIENCE_SECONDS
             for key, watchers in self._watchers.items():
                 for watcher in watchers:
-                    if in_vain or numbers.get(key, 0) > watcher.known:
+                    if watcher.is_parked and (in_vain or numbers.get(key, 0) > watcher.known):
                         watcher.in_vain = in_vain
                         watcher.end.set()
         self._asking = False

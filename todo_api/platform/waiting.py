@@ -8,8 +8,9 @@ import select
 from collections.abc import Callable
 from typing import TypeVar
 
-from gevent import Timeout, sleep
+from gevent import sleep
 from gevent.hub import Hub
+from gevent.socket import wait_read, wait_write
 from gevent.util import wrap_errors
 from greenlet import getcurrent
 
@@ -32,17 +33,13 @@ def poll(descriptor: int, events: int, seconds: float = 0) -> bool:
 
 def wait_for(descriptor: int, event: int, seconds: float) -> bool:
     """Whether a file can be read from (READ) or written to (WRITE) within that time."""
-    hub = current_hub()
-    if hub is None:
+    if current_hub() is None:
         return poll(descriptor, select.POLLIN if event == READ else select.POLLOUT, seconds)
-    watcher = hub.loop.io(descriptor, event)
     try:
-        with Timeout(seconds, False):  # type: ignore[arg-type]  # False: it raises nothing
-            hub.wait(watcher)
-            return True
+        (wait_read if event == READ else wait_write)(descriptor, seconds)
+    except TimeoutError:
         return False
-    finally:
-        watcher.close()
+    return True
 
 
 def run_in_thread(work: Callable[[], Result]) -> Result:

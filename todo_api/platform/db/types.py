@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Dialect, Text, func
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -77,20 +78,21 @@ class TextList(Values):
         return (lambda value: value and orjson.loads(value)) if dialect.name == "sqlite" else None
 
 
-class ByDatabase(ColumnElement[Any]):
+class ByDatabase(FunctionElement[Any]):
     """SQL in the form of each database, with the names of its parts in braces."""
 
-    inherit_cache = False  # SQLAlchemy's key for it would leave the parts out
+    inherit_cache = False  # SQLAlchemy's key for it would leave the forms out
 
     def __init__(self, postgresql: str, sqlite: str, **parts: ColumnElement[Any]) -> None:
+        super().__init__(*parts.values())
         self.forms = {"postgresql": postgresql, "sqlite": sqlite}
-        self.parts = parts
+        self.names = list(parts)
 
 
 @compiles(ByDatabase)
 def _sql(element: ByDatabase, compiler: SQLCompiler, **options: Any) -> str:
-    parts = {name: compiler.process(part, **options) for name, part in element.parts.items()}
-    return element.forms[compiler.dialect.name].format_map(parts)
+    parts = (compiler.process(part, **options) for part in element.clauses)
+    return element.forms[compiler.dialect.name].format_map(dict(zip(element.names, parts, strict=True)))
 
 
 def any_of(column: Any, parameter: str) -> ByDatabase:
@@ -136,24 +138,14 @@ class _Rows(TypeDecorator[Sequence[Mapping[str, Any]]]):
         return orjson.dumps(value, default=microseconds, option=option).decode()
 
 
-class _RowsIn(FunctionElement[Any]):
-    inherit_cache = False
-
-    def __init__(self, parameter: str, columns: Sequence[ColumnElement[Any]]) -> None:
-        super().__init__(sa.bindparam(parameter, type_=_Rows))
-        self.columns_in_json = columns
-
-
-@compiles(_RowsIn)
-def _rows_sql(element: _RowsIn, compiler: SQLCompiler, **options: Any) -> str:
-    given, columns = compiler.process(element.clauses, **options), element.columns_in_json
-    if compiler.dialect.name == "sqlite":
-        values = [f"json_extract(value, '$.{column.name}') AS {column.name}" for column in columns]
-        return f"(SELECT {', '.join(values)} FROM json_each({given}))"
-    typed = [f"{column.name} {column.type.compile(compiler.dialect)}" for column in columns]
-    return f"(SELECT * FROM json_to_recordset(CAST({given} AS JSON)) AS given({', '.join(typed)}))"
-
-
 def rows_in(parameter: str, columns: Sequence[ColumnElement[Any]]) -> sa.FromClause:
     """The rows in a parameter as a table to select from: mappings with the columns' values, and times in UTC."""
-    return _RowsIn(parameter, columns).table_valued(*(column.name for column in columns), name=parameter)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    typed = ", ".join(f"{column.name} {column.type.compile(dialect)}" for column in columns)
+    extracted = ", ".join(f"json_extract(value, '$.{column.name}') AS {column.name}" for column in columns)
+    rows = ByDatabase(
+        f"(SELECT * FROM json_to_recordset(CAST({{rows}} AS JSON)) AS given({typed}))",
+        f"(SELECT {extracted} FROM json_each({{rows}}))",
+        rows=sa.bindparam(parameter, type_=_Rows),
+    )
+    return rows.table_valued(*(column.name for column in columns), name=parameter)

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 RECEIVE_BYTES = 16 * 1024
 # A request has to arrive within this time.
 REQUEST_SECONDS = 10
+# How long a stop waits for a client to read its last answer and close.
+LINGER_SECONDS = 1
 
 
 class Phase(Enum):
@@ -26,10 +28,9 @@ class Phase(Enum):
 
     IDLE = auto()  # nothing of the next request has come yet
     READING = auto()
-    ANSWERING = auto()
+    ANSWERING = auto()  # also while the request waits for a change, see `Server.parked`
     SENDING = auto()
-    PARKED = auto()  # the request waits for a change, without a place
-    LINGERING = auto()  # the client has yet to read why its request was refused
+    LINGERING = auto()  # the client has yet to read the last answer
 
 
 class ClientLeft(BaseException):
@@ -49,7 +50,6 @@ class Connection:
         self._socket = client
         self._unparsed = b""  # received after the request that is being answered
         self._unsent = b""
-        self._wake = Event()
         self._enter(Phase.IDLE)
 
     def run(self) -> None:
@@ -81,10 +81,11 @@ class Connection:
             # Before the rest is sent: clients that do not read would else hold all places.
             self.server.places.release()
         self._flush()
-        if request.error:
+        if task.close_on_finish:
             self._linger()
+            return False
         self._enter(Phase.IDLE)
-        return not task.close_on_finish
+        return True
 
     def _read_request(self) -> Parser | None:
         """The next request, complete or refused; None if the client has ended its side, or sends only white space."""
@@ -123,16 +124,13 @@ class Connection:
         """Wait for an event, without a place. Returns False if there is no room, or the server stops."""
         if not self.server.has_room_to_park():
             return False
-        self._wake = wake
         self.server.places.release()
-        self._enter(Phase.PARKED)
-        self.server.parked.add(self)
+        self.server.parked[self] = wake
         wake.wait(seconds)
-        self.server.parked.discard(self)
+        del self.server.parked[self]
         self.server.places.acquire()
         if self.has_left():
             raise ClientLeft
-        self._enter(Phase.ANSWERING)
         return not self.server.draining
 
     def write_soon(self, data: bytes) -> int:
@@ -158,7 +156,7 @@ class Connection:
     def _linger(self) -> None:
         """End our side, and read on until the client ends its own.
 
-        Closing before the rest of a refused request is read would reset the connection and lose the answer.
+        Closing while the client still sends would reset the connection, and cut off the answer (RFC 9112, 9.6).
         """
         self._enter(Phase.LINGERING)
         self._socket.shutdown(SHUT_WR)
@@ -178,7 +176,7 @@ class Connection:
 
     def is_overdue(self, now: float, silence_seconds: float) -> bool:
         """Whether the client takes too long to send a request, or is silent, or does not read its answer."""
-        if self.phase in {Phase.ANSWERING, Phase.PARKED}:
+        if self.phase is Phase.ANSWERING:
             return False
         if self.phase in {Phase.READING, Phase.LINGERING} and self.since < now - REQUEST_SECONDS:
             return True
@@ -187,16 +185,15 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether something of a request is still to be read, answered or sent."""
+        if self.phase is Phase.LINGERING:
+            return self.since > monotonic() - LINGER_SECONDS
         return self.phase is not Phase.IDLE or bool(self._unparsed) or self._has_unread()
 
     def _has_unread(self) -> bool:
         return poll(self._socket.fileno(), select.POLLIN)
 
-    def unpark(self) -> None:
-        """End a wait, since the client has left or the server stops."""
-        self._wake.set()
-
     def shut_down(self, how: int = SHUT_RDWR) -> None:
-        """End the connection, or with SHUT_RD its reading: its greenlet notices."""
+        """End the connection, or with SHUT_RD its reading: its greenlet reads what is there, and then the end."""
         with suppress(OSError):  # the client has ended it
-            self._socket.shutdown(how)
+            # Not gevent's own, which would throw an error into a waiting recv() although there is something to read.
+            self._socket._sock.shutdown(how)  # type: ignore[attr-defined]

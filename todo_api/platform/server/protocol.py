@@ -2,16 +2,17 @@
 
 import re
 from functools import lru_cache
+from time import time
 from typing import Any
 
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
-from waitress.utilities import build_http_date
+from werkzeug.http import http_date
 
 from todo_api.platform.parking import PARK
 from todo_api.platform.web import errors
 
-http_date = lru_cache(1)(build_http_date)
+cached_http_date = lru_cache(1)(http_date)
 # waitress's patterns take minutes for a long address in a line of another form, and seconds for very many spaces.
 _REQUEST_LINE = re.compile(rb"[^ \r\n]+ [^ \r\n]+( HTTP/[0-9]\.[0-9])?[ \t]*\r\n")
 _LONG_SPACE = re.compile(rb":[ \t\r\n]{100}")
@@ -83,7 +84,7 @@ class AppTask(WSGITask):
         elif self.version == "1.0":
             lines.append("Connection: keep-alive")
         if given.isdisjoint(("Date", "date")):
-            lines.append(f"Date: {http_date(int(self.start_time))}")
+            lines.append(f"Date: {cached_http_date(int(time()))}")
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 

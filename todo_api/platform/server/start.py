@@ -13,6 +13,9 @@ from todo_api.platform.server.supervisor import STOP, Supervisor, say
 from todo_api.platform.server.worker import BACKLOG
 from todo_api.platform.web.app import App
 
+# How often to look whether the child that prepares the database has ended.
+POLL_SECONDS = 0.02
+
 
 def serve(
     options: ServerOptions, make_app: Callable[[], App], *, prepare: Callable[[], None] | None, greeting: str
@@ -45,7 +48,10 @@ def _listen(host: str, port: int) -> socket.socket:
 def _succeeds_in_child(work: Callable[[], None]) -> bool:
     child = os.fork()
     if child:
-        return os.waitpid(child, 0)[1] == 0
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            if signal.sigtimedwait({signal.SIGTERM}, POLL_SECONDS):  # Ctrl-C reaches the child by itself
+                os.kill(child, signal.SIGTERM)
+        return ended[1] == 0
     status = 1
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)

@@ -59,8 +59,6 @@ class Supervisor:
         self._lifeline, self._lifeline_end = os.pipe()
         # A byte for each worker, shared with it: whether it has begun to serve.
         self._ready = mmap.mmap(-1, self._count)
-        self._stopping = False
-        self._cut_short = False
         self._failed_starts = 0
         self._next_start = 0.0
 
@@ -75,7 +73,11 @@ class Supervisor:
             arrived = signal.sigtimedwait(SIGNALS, self._start_missing())
             if arrived and arrived.si_signo in STOP:
                 return self._stop()
-            self._reap()
+            for dead, pid, code in self._reap():
+                say(f"worker {dead.number} (process {pid}) ended with status {code}")
+                self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
+                if time.monotonic() < dead.started + STEADY_SECONDS:
+                    self._next_start = time.monotonic() + DELAY_SECONDS
             if self._failed_starts >= MAX_FAILED_STARTS and not self._workers:
                 say("no worker can start")
                 return 1
@@ -90,6 +92,7 @@ class Supervisor:
                 pid = os.fork()
             except OSError as error:  # no memory or no process is free now
                 say(f"worker {number} cannot start: {error.strerror}")
+                self._failed_starts += 1
                 self._next_start = time.monotonic() + DELAY_SECONDS
                 return DELAY_SECONDS
             if not pid:
@@ -125,41 +128,33 @@ class Supervisor:
         if wanted or (wanted is None and len(cpus) < (os.cpu_count() or 1)):
             os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
-    def _reap(self) -> None:
-        """Note each child that ended. Process 1 also gets children that are no workers."""
+    def _reap(self) -> list[tuple[Worker, int, int]]:
+        """Each worker that has ended, with its process and its exit code."""
+        dead = []
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                pid, code = ended[0], os.waitstatus_to_exitcode(ended[1])
-                dead = self._workers.pop(pid, None)
-                if dead is None:
-                    continue
-                if self._stopping:
-                    # SIGTERM ends a worker that has nothing to drain yet.
-                    self._cut_short = self._cut_short or code not in {0, -signal.SIGTERM}
-                    continue
-                say(f"worker {dead.number} (process {pid}) ended with status {code}")
-                self._failed_starts = 0 if self._ready[dead.number] else self._failed_starts + 1
-                if time.monotonic() < dead.started + STEADY_SECONDS:
-                    self._next_start = time.monotonic() + DELAY_SECONDS
+                if ended[0] in self._workers:  # process 1 also gets children that are no workers
+                    dead.append((self._workers.pop(ended[0]), ended[0], os.waitstatus_to_exitcode(ended[1])))
+        return dead
 
     def _stop(self) -> int:
         """Let the workers drain. Returns 0 if all did, in time. More signals change nothing."""
-        self._stopping = True
         # First, or the kernel would go on completing connections that nobody accepts.
         self._listener.close()
         os.close(self._lifeline_end)
         limit = self._options.lame_duck_seconds + self._options.drain_seconds + STOP_MARGIN_SECONDS
         deadline = time.monotonic() + limit
         say(f"Stopping within {limit:g} s: accepted requests are answered first")
-        self._reap()
+        ended = self._reap()
         while self._workers:
             if not signal.sigtimedwait(SIGNALS, max(deadline - time.monotonic(), 0)):
                 for pid in self._workers:
                     os.kill(pid, signal.SIGKILL)
                     os.waitpid(pid, 0)
                 return 1
-            self._reap()
-        return int(self._cut_short)
+            ended += self._reap()
+        # SIGTERM ends a worker that has nothing to drain yet.
+        return int(any(code not in {0, -signal.SIGTERM} for *_, code in ended))
 
 
 def say(text: str) -> None:

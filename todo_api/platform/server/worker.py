@@ -6,24 +6,25 @@ With threads, handing the interpreter lock from one CPU to another costs more th
 import contextlib
 import logging
 import resource
+import select
 import signal
 import socket
 import struct
 import time
 from array import array
 from collections.abc import Callable
-from typing import Any
 
 import gevent
 from gevent.event import Event
 from gevent.lock import Semaphore
 from gevent.socket import socket as gevent_socket
+from gevent.socket import wait_read
 from waitress.adjustments import Adjustments
 
 from todo_api.platform.db.engine import database
 from todo_api.platform.options import ServerOptions
 from todo_api.platform.server.connection import Connection
-from todo_api.platform.waiting import READ
+from todo_api.platform.waiting import READ, poll
 from todo_api.platform.web.app import App
 
 log = logging.getLogger(__name__)
@@ -56,11 +57,10 @@ def run(
     database(app).enter_worker()
     server = Server(app, options, listener, limit)
     app.is_draining = lambda: server.draining
-    gevent.signal_handler(signal.SIGTERM, server.stop)
-    watcher = gevent.get_hub().loop.io(lifeline, READ)
-    watcher.start(server.stop, watcher)
+    gevent.signal_handler(signal.SIGTERM, server.stopped.set)
+    gevent.spawn(wait_read, lifeline).link(lambda ended: server.stopped.set())
     ready()
-    server.run()
+    server.run(lifeline)
     database(app).pool.close()  # so that SQLite leaves one file
 
 
@@ -97,38 +97,30 @@ class Server:
         self.places = Semaphore(options.connections + SPARE_PLACES)
         self._options = options
         self.connections: set[Connection] = set()
-        self.parked: set[Connection] = set()  # whose request waits for a change
+        self.parked: dict[Connection, Event] = {}  # whose request waits for a change: the event ends the wait
         self._connection_limit = connection_limit
-        self._stopped = Event()
-        self._all_workers_stop = False
+        self.stopped = Event()  # set from outside: makes `run` drain and return
         hub = gevent.get_hub()
         hub.threadpool.maxsize = options.connections + SPARE_PLACES
         listener.setblocking(False)
         self._listener = listener
         self._clients = hub.loop.io(listener.fileno(), READ)
 
-    def stop(self, lifeline: Any = None) -> None:
-        """Make `run` drain and return; with the lifeline's watcher, all workers stop. More calls change nothing."""
-        if lifeline:
-            lifeline.stop()
-            self._all_workers_stop = True
-        self._stopped.set()
-
-    def run(self) -> None:
-        """Serve until `stop` is called, then drain: answer every request that was accepted."""
+    def run(self, lifeline: int) -> None:
+        """Serve until `stopped` is set, then drain: answer every request that was accepted."""
         self._clients.start(self._accept)
-        while not self._stopped.wait(ROUND_SECONDS):
+        while not self.stopped.wait(ROUND_SECONDS):
             self._maintain()
         self.draining = True
-        for connection in self.parked:
-            connection.unpark()
+        for wake in self.parked.values():
+            wake.set()
         self._go_on(self._options.lame_duck_seconds)
-        if self._all_workers_stop:  # else others go on accepting
+        if poll(lifeline, select.POLLIN):  # all workers stop: else others go on accepting
             self._ignore_new_clients()
             self._go_on(GRACE_SECONDS)
         self._clients.stop()
         for _ in range(BACKLOG):
-            self._accept()  # the kernel would reset those that it has let in
+            self._accept()  # if all workers stop, the kernel would reset those that it has let in
         self._listener.close()
         self._go_on(GRACE_SECONDS)
         self._go_on(self._options.drain_seconds - GRACE_SECONDS, while_busy=True)
@@ -192,12 +184,13 @@ class Server:
 
     def _maintain(self) -> None:
         """Cut off clients that are silent, or take too long to send a request; accept again where there is room."""
+        gevent.sleep(0.001)  # after a pause of the whole process, what clients have sent meanwhile is read first
         now, silence = time.monotonic(), SILENCE_SECONDS_WHEN_FULL if self._is_full() else SILENCE_SECONDS
         for connection in self.connections:
             if connection.is_overdue(now, silence):
                 connection.shut_down()
-        for connection in self.parked:
+        for connection, wake in self.parked.items():
             if connection.has_left():
-                connection.unpark()
+                wake.set()
         if self._listener.fileno() >= 0 and not self._is_full():  # not closed
             self._clients.start(self._accept)  # changes nothing where it accepts already

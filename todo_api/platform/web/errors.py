@@ -62,7 +62,8 @@ def api_error(
     status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: object
 ) -> HTTPException:
     """werkzeug's error for a status, with its own detail, headers and members, which `error_response` answers."""
-    error = default_exceptions[status]()
+    error = default_exceptions.get(status, HTTPException)()
+    error.code = status
     error.data = {"message": detail, "headers": headers, **members}  # type: ignore[attr-defined]  # as flask-smorest's
     return error
 
