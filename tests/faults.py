@@ -48,6 +48,16 @@ def a_stop_during_the_migration() -> None:
     startup.upgrade_database = lambda app: signal.raise_signal(signal.SIGINT)
 
 
+def a_stop_of_the_service_during_the_migration() -> None:
+    """The service gets SIGTERM while a long migration runs in its child."""
+
+    def migrate(app: Flask) -> None:
+        os.kill(os.getppid(), signal.SIGTERM)
+        time.sleep(30)
+
+    startup.upgrade_database = migrate
+
+
 def few_files() -> None:
     """The process may open 200 files, fewer than its connections need."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))

@@ -471,6 +471,11 @@ def test_a_provider_that_hangs_holds_one_thread_after_the_first_fetch_failed(
 # Where to, and where not
 
 
+def test_the_provider_may_be_at_any_address(api_at: Callable[[str], Flask], server: Server) -> None:
+    app = api_at(server.url.replace("127.0.0.1", "[::ffff:127.0.0.1]"))
+    assert call(app, server.keys[0].sign()).status_code == 200
+
+
 def test_a_redirect_is_followed_within_the_origin(app: Flask, server: Server) -> None:
     def redirect(handler: BaseHTTPRequestHandler) -> None:
         if handler.path == "/api/auth/jwks":

@@ -1,7 +1,9 @@
 """Clients that are slow, many, malformed or gone: each is bounded, answered in the one shape, and harms no other."""
 
 import json
+import os
 import re
+import signal
 import socket
 import sqlite3
 import time
@@ -18,6 +20,7 @@ from tests import faults
 from tests.support.databases import sqlite_url
 from tests.support.raw import head, head_of_post
 from tests.support.service import Service, serving
+from tests.support.tokens import token
 from todo_api.platform.server.worker import SPARE_PLACES
 
 ORIGIN = "http://localhost:3000"
@@ -67,6 +70,39 @@ MALFORMED = {
     "very many lines before a value": head("GET /health HTTP/1.1", f"X:{(chr(13) + chr(10) + ' ') * 10_000}x"),
     "a chunk without a size": head("POST /health HTTP/1.1", "Transfer-Encoding: chunked") + b"x\r\n",
 }
+
+
+@pytest.mark.parametrize("more", [b"\r\n", head("GET /health HTTP/1.1")], ids=["an empty line", "another request"])
+def test_an_answer_arrives_whole_though_the_client_goes_on_sending(service: Service, more: bytes) -> None:
+    task = {"title": "Buy milk", "description": "x" * 1000}
+    operations = [{"op": "put", "key": f"long-{n}", "data": task} for n in range(100)]
+    service.request("POST", "/api/talker/tasks/batch", {"operations": operations}, user_id="talker")
+    asked = head("GET /api/talker/tasks HTTP/1.1", f"Authorization: Bearer {token('talker')}", "Connection: close")
+    with closing(socket.socket()) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)  # most of the answer waits in the server's kernel
+        client.settimeout(10)
+        client.connect(("127.0.0.1", service.port))
+        client.sendall(asked)
+        time.sleep(0.1)
+        client.sendall(more)
+        response, body = answer(client)
+        assert (response.status, len(json.loads(body))) == (200, 100)
+
+
+def test_a_pause_of_the_whole_process_costs_nobody_an_answer(service: Service) -> None:
+    body = b'{"title": "Buy milk"}'
+    with service.connect() as client:
+        client.sendall(head_of_post(body) + body[:5])
+        time.sleep(0.3)
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            time.sleep(0.2)  # until it has stopped
+            client.sendall(body[5:])
+            time.sleep(2.5)  # longer than a request may take to arrive
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert answer(client)[0].status == 201
 
 
 @pytest.mark.parametrize("request_", MALFORMED.values(), ids=list(MALFORMED))

@@ -41,6 +41,12 @@ def test_a_stop_during_the_migration_is_one_sentence(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "Stopped before the database was ready\n")
 
 
+def test_sigterm_ends_a_migration(tmp_path: Path) -> None:
+    fault = faults.a_stop_of_the_service_during_the_migration
+    ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), fault=fault)
+    assert (ended.returncode, ended.stderr) == (1, "Stopped by signal 15 before the database was ready\n")
+
+
 def test_a_worker_that_could_not_be_forked_is_forked_a_little_later(tmp_path: Path) -> None:
     with serving(tmp_path, sqlite_url(tmp_path), fault=faults.a_fork_that_fails) as service:
         assert "worker 0 cannot start: Cannot allocate memory" in service.output()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,10 @@ def assert_empty(answer: Answer, since: int) -> None:
 
 
 def test_a_wait_ends_without_a_change_after_its_time(service: Service) -> None:
-    since, start = checkpoint(service), time.monotonic()
+    since, start, began = checkpoint(service), time.monotonic(), time.time()
     answer = service.request("GET", f"{TASKS}/changes?since={since}&wait=1", user_id="alice")
     assert time.monotonic() - start >= 1
+    assert parsedate_to_datetime(answer.headers["Date"]).timestamp() >= int(began + 1)  # of the answer
     assert_empty(answer, since)
     assert "Retry-After" not in answer.headers
 

@@ -51,6 +51,8 @@ def _succeeds_in_child(work: Callable[[], None]) -> bool:
         while not (ended := os.waitpid(child, os.WNOHANG))[0]:
             if signal.sigtimedwait({signal.SIGTERM}, POLL_SECONDS):  # Ctrl-C reaches the child by itself
                 os.kill(child, signal.SIGTERM)
+        if os.WIFSIGNALED(ended[1]):
+            say(f"Stopped by signal {os.WTERMSIG(ended[1])} before the database was ready")
         return ended[1] == 0
     status = 1
     try:
