@@ -40,8 +40,9 @@ class Statement:
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
-        if unknown := parameters.keys() - self._binds.keys():
-            raise TypeError(f"the statement has no parameter {', '.join(unknown)}")
+        if not parameters.keys() <= self._binds.keys():
+            unknown = ", ".join(parameters.keys() - self._binds.keys())
+            raise TypeError(f"the statement has no parameter {unknown}")
         if self._defaults:
             parameters = {**{name: bind.effective_value for name, bind in self._defaults.items()}, **parameters}
         if self._bind:
