@@ -29,6 +29,11 @@ def test_a_port_in_use_is_one_clear_line_and_status_2(tmp_path: Path) -> None:
     assert not (tree / "instance" / "todo.db").exists()
 
 
+def test_a_host_that_has_no_address_is_one_line_and_status_2(tmp_path: Path) -> None:
+    ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), HOST="é..é", PORT=8000)
+    assert (ended.returncode, ended.stderr) == (2, "cannot listen on é..é:8000: encoding of hostname failed\n")
+
+
 def test_a_database_that_cannot_be_migrated_ends_the_start_with_one_line(tmp_path: Path) -> None:
     ended = run_to_its_end(tmp_path, sqlite_url(Path("/dev/null")))
     assert ended.returncode == 1

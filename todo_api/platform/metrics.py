@@ -44,7 +44,7 @@ class Level(NamedTuple):
 
 
 def prepare() -> None:
-    """Make the folder that the workers share. Called in the parent before the first fork; removed when it ends."""
+    """Make the folder that the workers share, before the first fork. It is removed at the end, but not by SIGKILL."""
     # prometheus-client reads it when it is imported.
     folder = os.environ[FOLDER] = tempfile.mkdtemp(
         prefix="metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None

@@ -23,8 +23,8 @@ def serve(
     """Serve until stopped. Returns the exit status: 1 if preparing or the workers fail, 2 if the port is not free."""
     try:
         listener = _listen(options.host, options.port)
-    except OSError as error:
-        reason = str(error.strerror).partition(" (while")[0]
+    except (OSError, TypeError) as error:  # TypeError: no host's name
+        reason = str(getattr(error, "strerror", error)).partition(" (while")[0]
         say(f"cannot listen on {options.host}:{options.port}: {reason}")
         return 2
     if prepare and not _succeeds_in_child(prepare):  # in a child, so that the workers do not hold what it imports

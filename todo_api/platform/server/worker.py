@@ -45,7 +45,7 @@ ROUND_SECONDS = 1
 SHORT_ROUND_SECONDS = 0.02
 # The shortest sleep there is, so that another worker wakes: else one would accept all clients that come at once.
 YIELD_SECONDS = 1e-9
-# For handshakes under way when new clients are ignored, and for requests when the listener closes.
+# How long a stop waits for what is on its way: handshakes, first bytes, last answers.
 GRACE_SECONDS = 0.2
 
 
