@@ -141,17 +141,16 @@ class Connection:
                 self._flush()
             finally:
                 self.server.places.acquire()
+            self._enter(Phase.ANSWERING)
         self._unsent = data
         return len(data)
 
     def _flush(self) -> None:
-        phase, remaining = self.phase, memoryview(self._unsent)
-        self._unsent = b""
         self._enter(Phase.SENDING)
+        remaining, self._unsent = memoryview(self._unsent), b""
         while remaining:
             remaining = remaining[self._socket.send(remaining) :]
             self.active = monotonic()
-        self._enter(phase)
 
     def _linger(self) -> None:
         """End our side, and read on until the client ends its own.
