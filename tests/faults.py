@@ -45,6 +45,7 @@ def a_fork_that_fails() -> None:
 
 def a_stop_during_the_migration() -> None:
     """A person presses Ctrl-C while the database is being migrated."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs lack
     startup.upgrade_database = lambda app: signal.raise_signal(signal.SIGINT)
 
 
