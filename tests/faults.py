@@ -43,6 +43,18 @@ def a_fork_that_fails() -> None:
     os.fork = fork_but_once
 
 
+def forks_that_fail() -> None:
+    """No worker can be forked, as where the container may have no more processes; the migration's child could."""
+    fork, forks = os.fork, itertools.count(1)
+
+    def fork_once() -> int:
+        if next(forks) > 1:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = fork_once
+
+
 def a_stop_during_the_migration() -> None:
     """A person presses Ctrl-C while the database is being migrated."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs lack

@@ -58,6 +58,11 @@ def test_a_worker_that_could_not_be_forked_is_forked_a_little_later(tmp_path: Pa
         assert service.status("/health") == 200
 
 
+def test_a_service_that_can_fork_no_worker_ends(tmp_path: Path) -> None:
+    ended = run_to_its_end(tmp_path, sqlite_url(tmp_path), fault=faults.forks_that_fail)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "no worker can start")
+
+
 def test_on_a_database_without_schema_it_is_not_ready(tmp_path: Path, postgres: Postgres) -> None:
     with postgres.database() as url, serving(tmp_path, url, WEB_CONCURRENCY=1) as service:
         assert service.request("GET", "/health/db")[:2] == (503, {"status": "unhealthy", "database": "disconnected"})
