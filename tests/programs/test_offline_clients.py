@@ -95,8 +95,9 @@ def test_an_edit_of_a_task_that_was_deleted_elsewhere_is_refused_and_reported(cl
     clients.run("edits.editOfADeletedTask")
 
 
-def test_edits_after_a_failed_request_that_is_done_late_are_no_conflict(clients: Clients) -> None:
-    clients.run("edits.requestThatIsDoneLate", libraries=ALONE)
+@pytest.mark.parametrize("is_just_before", [False, True], ids=["after the next one", "before the next one"])
+def test_edits_after_a_failed_request_that_is_done_late_are_no_conflict(clients: Clients, is_just_before: bool) -> None:
+    clients.run("edits.requestThatIsDoneLate", is_just_before, libraries=ALONE)
 
 
 def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:

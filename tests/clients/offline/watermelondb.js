@@ -25,12 +25,12 @@ export function tasksSync(database, api, { onConflict = console.warn } = {}) {
   }
   async function pushChanges({ changes: { tasks: { created, updated, deleted } } }) {
     const puts = created.concat(updated).map((raw) => ({ key: raw.id, data: toTask(raw), base: JSON.parse(raw.base) }));
-    [sent, rejected] = [sent.concat(puts), new Set()]; // what was not answered may have been done
+    [sent, rejected] = [sent.concat(puts), new Set()]; // what was not answered may have been done, even later
     await api.push([...puts, ...deleted.map((key) => ({ key }))], (result, edit, key = edit.key) => {
       rejected.add(key); // sent again after the next pull, which undoes those that are no conflict
       if (result.status !== 412) refused.set(key, result.task ?? { key, deleted: true }), api.onRefused(result, edit);
     });
-    return (sent = puts), { experimentalRejectedIds: { tasks: [...rejected] } };
+    return rejected.size || (sent = puts), { experimentalRejectedIds: { tasks: [...rejected] } };
   }
   const options = { database, pullChanges, pushChanges, conflictResolver, sendCreatedAsUpdated: true };
   const sync = () => synchronize(options).then(() => refused.size && sync());

@@ -76,14 +76,15 @@ export async function editDuringAPush(library, title) {
   await client.close();
 }
 
-// A request that failed for the client reaches the server later, after the next one failed.
-export async function requestThatIsDoneLate(library) {
+// A request that failed for the client reaches the server later: just before the next one, or after that failed too.
+export async function requestThatIsDoneLate(library, isJustBefore) {
   const [user, key, sent] = [new User(), newKey(), []];
   const client = await LIBRARIES[library](user);
   client.api.link.beforeSending = async ({ method, body }) => {
     if (method !== "POST") return;
     sent.push(JSON.parse(body).operations);
-    throw new TypeError("the link failed");
+    if (!isJustBefore || sent.length === 1) throw new TypeError("the link failed");
+    if (sent.length === 2) await user.batch(sent[0]);
   };
   for (const title of ["a", "b"]) {
     const count = sent.length;
@@ -91,7 +92,7 @@ export async function requestThatIsDoneLate(library) {
     client.sync().catch(() => {});
     await waitUntil(() => sent.length > count);
   }
-  await user.batch(sent[0]);
+  if (!isJustBefore) await user.batch(sent[0]);
   await client.put(key, { title: "c" });
   client.api.link.beforeSending = async () => {};
   await syncUntilEqual(user, [client], ([task]) => task.title === "c");
