@@ -61,8 +61,8 @@ def test_a_draining_server_still_answers_and_closes_each_connection(tmp_path: Pa
 
 
 def test_more_signals_change_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=1) as service:
-        everyone = [service.pid, *service.workers()]
+    with serving(tmp_path, sqlite_url(tmp_path), LAME_DUCK_SECONDS=1, WEB_CONCURRENCY=2) as service:
+        everyone = [service.pid, *service.workers(2)]
         start = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             for process in everyone:  # as a terminal does, or a service manager

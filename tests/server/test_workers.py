@@ -27,8 +27,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def test_a_worker_that_dies_is_replaced_within_two_seconds(tmp_path: Path) -> None:
     with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2) as service:
-        first = service.workers()
-        assert len(first) == 2
+        first = service.workers(2)
         for worker in first:
             os.kill(worker, signal.SIGKILL)
             wait_until(lambda: len(service.workers()) == 2 and service.is_up(), 2)
@@ -37,10 +36,10 @@ def test_a_worker_that_dies_is_replaced_within_two_seconds(tmp_path: Path) -> No
 
 
 def test_a_worker_that_is_told_to_stop_drains_and_is_replaced(service: Service) -> None:
-    worker, other = service.workers()
+    worker, other = service.workers(2)
     os.kill(worker, signal.SIGTERM)
     wait_until(lambda: len(set(service.workers()) - {worker, other}) == 1 and service.is_up())
-    assert "ended with status 0" in service.output()
+    assert f"(process {worker}) ended with status 0" in service.output()
 
 
 @pytest.mark.parametrize("pinned", [True, False])
@@ -50,7 +49,7 @@ def test_each_worker_is_held_on_a_cpu_of_its_own_where_that_is_wished(
     usable = sorted(os.sched_getaffinity(0))
 
     def held(service: Service) -> list[list[int]]:
-        return sorted(sorted(os.sched_getaffinity(worker)) for worker in service.workers())
+        return sorted(sorted(os.sched_getaffinity(worker)) for worker in service.workers(2))
 
     if not pinned:
         assert held(request.getfixturevalue("service")) == [usable, usable]
@@ -61,7 +60,7 @@ def test_each_worker_is_held_on_a_cpu_of_its_own_where_that_is_wished(
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with serving(tmp_path, sqlite_url(tmp_path), WEB_CONCURRENCY=2) as service:
-        workers = service.workers()
+        workers = service.workers(2)
         service.process.kill()
         service.process.wait()
         wait_until(lambda: not any(Path(f"/proc/{worker}/exe").exists() for worker in workers))
@@ -80,7 +79,7 @@ def test_the_parent_has_no_thread_no_connection_and_imports_nothing_that_no_requ
 
 
 def test_whatever_a_request_raises_costs_no_other_its_worker(service: Service) -> None:
-    workers = service.workers()
+    workers = service.workers(2)
     with pytest.raises(RemoteDisconnected):
         service.status("/exit")
     assert service.status("/health") == 200

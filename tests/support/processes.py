@@ -26,6 +26,15 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in task.split()]
 
 
+def handles(pid: int, signal_number: int) -> bool:
+    """Whether a process has a function for this signal."""
+    try:
+        [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt")]
+    except OSError:  # it has just ended
+        return False
+    return bool(int(line.split()[1], 16) >> signal_number - 1 & 1)
+
+
 def process_tree(pid: int) -> list[int]:
     """A process and all below it, the ancestor first."""
     return [pid, *(process for child in children(pid) for process in process_tree(child))]

@@ -18,7 +18,7 @@ from tests.support.checkout import ROOT
 from tests.support.client import Answer, Client
 from tests.support.databases import as_given
 from tests.support.ports import free_port
-from tests.support.processes import children, kept_environment, process_tree
+from tests.support.processes import children, handles, kept_environment, process_tree
 from tests.support.tokens import SECRET
 from tests.support.waiting import wait_until
 
@@ -69,7 +69,10 @@ class Service:
         except OSError:
             return False
 
-    def workers(self) -> list[int]:
+    def workers(self, count: int = 0) -> list[int]:
+        """Its workers; where it is said how many there are to be, once that many serve, and so would drain."""
+        if count:
+            wait_until(lambda: [handles(worker, signal.SIGTERM) for worker in self.workers()] == [True] * count)
         return children(self.pid)
 
     def output(self) -> str:
