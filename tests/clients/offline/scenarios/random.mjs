@@ -1,4 +1,5 @@
-// Clients edit the same tasks at random, over links that fail before a request is sent and after it was answered.
+// Clients edit the same tasks at random, over links that fail: before a request is sent, after it was answered, and
+// although it is done later.
 import assert from "node:assert/strict";
 import { close, LIBRARIES } from "./clients.mjs";
 import { haveTheSame, NEW, newKey, pause, randomOf, User, view, waitUntil } from "./world.mjs";
@@ -6,10 +7,11 @@ import { haveTheSame, NEW, newKey, pause, randomOf, User, view, waitUntil } from
 function failAtRandom({ link }, random) {
   link.shouldFail = () => random() < 0.15;
   link.shouldLose = () => random() < 0.15;
+  link.shouldBeLate = () => random() < 0.15;
 }
 
 function heal({ link }) {
-  link.shouldFail = link.shouldLose = () => false;
+  link.shouldFail = link.shouldLose = link.shouldBeLate = () => false;
   link.up();
 }
 
@@ -60,7 +62,7 @@ export async function edit(library, seed, operations, count) {
   await waitUntil(async () => {
     for (const client of clients) await client.sync();
     return haveTheSame(user, ...clients);
-  });
+  }, 60); // there may be hundreds of edits to send
   const list = await user.list();
   assert.equal(new Set(list.map(({ key }) => key)).size, list.length);
   if (count === 1) {

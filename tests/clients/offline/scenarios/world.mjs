@@ -41,9 +41,11 @@ export class Link {
   isUp = true;
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
+  shouldBeLate = () => false; // whether edits fail, but reach the server just before the next ones
   beforeSending = async () => {};
   afterAnswer = async () => {}; // before the client gets it
   #cut = new AbortController();
+  #late = [];
 
   down() {
     this.isUp = false;
@@ -58,6 +60,11 @@ export class Link {
   async send(url, options) {
     this.requests += 1;
     if (!this.isUp || this.shouldFail(options)) throw new TypeError("the link failed");
+    if (options.method === "POST" && this.shouldBeLate(options)) {
+      this.#late.push([url, { ...options, signal: undefined }]);
+      throw new TypeError("the link failed");
+    }
+    if (options.method === "POST") for (const late of this.#late.splice(0)) await fetchAlone(...late);
     await this.beforeSending(options, url);
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     const response = await fetchAlone(url, { ...options, signal });
