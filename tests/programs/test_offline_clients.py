@@ -100,6 +100,10 @@ def test_edits_after_a_failed_request_that_is_done_late_are_no_conflict(clients:
     clients.run("edits.requestThatIsDoneLate", is_just_before, libraries=ALONE)
 
 
+def test_an_edit_that_is_done_after_it_was_undone_is_undone_as_well(clients: Clients) -> None:
+    clients.run("edits.undoOfWhatIsDoneLate", libraries=ALONE)
+
+
 def test_a_token_that_has_expired_is_asked_for_anew(clients: Clients) -> None:
     clients.run("edits.expiredToken")
 

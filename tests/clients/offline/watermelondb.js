@@ -3,9 +3,9 @@ import { edited } from "./todo-api.js";
 
 // Gives a function that syncs the table `tasks`; its optional string column `base` keeps each task as the API had it.
 export function tasksSync(database, api, { onConflict = console.warn } = {}) {
-  let sent = [], refused = new Map(), undone = new Map(), last = Promise.resolve(), rejected, timer;
+  let sent = [], refused = new Map(), undone = new Map(), last = Promise.resolve(), timer;
   const ids = (records) => records.filter(({ syncStatus }) => syncStatus === "synced").map(({ id }) => id);
-  const toTask = (raw) => ("tags" in raw ? { ...raw, tags: JSON.parse(raw.tags || "[]") } : raw);
+  const toTask = (raw) => ("tags" in raw ? { ...raw, tags: [...new Set(JSON.parse(raw.tags || "[]"))] } : raw);
   const toRaw = (task) => ({ ...task, id: task.key, tags: JSON.stringify(task.tags), base: JSON.stringify(task) });
   async function pullChanges({ lastPulledAt }) {
     const synced = () => database.get("tasks").query().fetch().then(ids);
@@ -25,12 +25,12 @@ export function tasksSync(database, api, { onConflict = console.warn } = {}) {
   }
   async function pushChanges({ changes: { tasks: { created, updated, deleted } } }) {
     const puts = created.concat(updated).map((raw) => ({ key: raw.id, data: toTask(raw), base: JSON.parse(raw.base) }));
-    [sent, rejected] = [sent.concat(puts), new Set()]; // what was not answered may have been done, even later
-    await api.push([...puts, ...deleted.map((key) => ({ key }))], (result, edit, key = edit.key) => {
-      rejected.add(key); // sent again after the next pull, which undoes those that are no conflict
-      if (result.status !== 412) refused.set(key, result.task ?? { key, deleted: true }), api.onRefused(result, edit);
-    });
-    return rejected.size || (sent = puts), { experimentalRejectedIds: { tasks: [...rejected] } };
+    sent.push(...puts); // what was not answered may have been done, even later
+    const tasks = await api.push([...puts, ...deleted.map((key) => ({ key }))], (result, edit, key = edit.key) =>
+      result.status === 412 || (refused.set(key, result.task ?? { key, deleted: true }), api.onRefused(result, edit)));
+    // What differs is sent again after the next pull, which undoes those that are no conflict.
+    const rejected = puts.filter(({ data }, n) => edited(data, tasks[n]).length).map(({ key }) => key);
+    return rejected.length || (sent = puts), { experimentalRejectedIds: { tasks: rejected } };
   }
   const options = { database, pullChanges, pushChanges, conflictResolver, sendCreatedAsUpdated: true };
   const sync = () => synchronize(options).then(() => refused.size && sync());

@@ -144,7 +144,7 @@ async function tanstack(user, { storage = new Map(), ...options } = {}) {
       await waitUntil(async () => {
         await sync();
         return (await unsent()) === 0;
-      }, 60); // edits are sent one after another
+      }, 300); // edits are sent one after another
       await sync();
     },
     watch: () => (stop = api.watch(sync)),
@@ -210,7 +210,7 @@ async function legendState(user, { storage = new Map(), ...options } = {}) {
     },
     remove: async (key) => tasks$[key].delete(),
     list: async () => view(Object.values(tasks$.peek() ?? {}).filter(Boolean)),
-    sync: () => waitUntil(() => unsent() === 0, 60),
+    sync: () => waitUntil(() => unsent() === 0, 300),
     watch() {},
     close: async () => stop(),
   };

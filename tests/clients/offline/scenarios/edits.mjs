@@ -101,6 +101,22 @@ export async function requestThatIsDoneLate(library, isJustBefore) {
   await client.close();
 }
 
+// An edit is undone after its request failed for the client; then the request reaches the server.
+export async function undoOfWhatIsDoneLate(library) {
+  const { user, client, key } = await start(library);
+  const { link } = client.api;
+  link.shouldBeLate = () => true;
+  await client.put(key, { completed: true });
+  client.sync().catch(() => {});
+  await waitUntil(() => link.late.length);
+  link.shouldBeLate = () => false;
+  await client.put(key, { completed: false });
+  await syncUntilEqual(user, [client], ([task]) => !link.late.length && !task.completed);
+  assert.deepEqual(refusals([client]), []);
+  assert.deepEqual(client.conflicts ?? [], []);
+  await client.close();
+}
+
 export async function editOfADeletedTask(library) {
   const { user, client, key } = await start(library);
   client.api.link.down();

@@ -42,10 +42,10 @@ export class Link {
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
   shouldBeLate = () => false; // whether edits fail, but reach the server just before the next ones
+  late = [];
   beforeSending = async () => {};
   afterAnswer = async () => {}; // before the client gets it
   #cut = new AbortController();
-  #late = [];
 
   down() {
     this.isUp = false;
@@ -61,10 +61,10 @@ export class Link {
     this.requests += 1;
     if (!this.isUp || this.shouldFail(options)) throw new TypeError("the link failed");
     if (options.method === "POST" && this.shouldBeLate(options)) {
-      this.#late.push([url, { ...options, signal: undefined }]);
+      this.late.push([url, { ...options, signal: undefined }]);
       throw new TypeError("the link failed");
     }
-    if (options.method === "POST") for (const late of this.#late.splice(0)) await fetchAlone(...late);
+    if (options.method === "POST") for (const late of this.late.splice(0)) await fetchAlone(...late);
     await this.beforeSending(options, url);
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     const response = await fetchAlone(url, { ...options, signal });
