@@ -47,12 +47,22 @@ def test_a_converter_counts(app: Flask) -> None:
     assert_error(client.get("/numbers/x"), 404, "Not Found")
 
 
-@pytest.mark.parametrize("host", ["a..b", "a" * 70, ".", "xn--a", "\xe9", "a b", "[::1]:80", ""])
+@pytest.mark.parametrize("host", ["a..b", "a" * 70, ".", "xn--a", "\xe9", "a b", "[::1]:80", "", "a:b:c", "%0d%0aX: y"])
 def test_any_host_is_served(app: Flask, host: str) -> None:
-    environ = {**app.test_client().get("/health").request.environ, "HTTP_HOST": host}
-    sent: list[Any] = []
-    app(environ, lambda *head: sent.append(head))
-    assert sent[0][0] == "200 OK"
+    app.add_url_rule("/folder/", view_func=lambda: "", endpoint="folder")
+    for path, status in ("/health", 200), ("/folder", 308):
+        environ = app.test_client().get(path).request.environ
+        sent: list[Any] = []
+        app({**environ, "HTTP_HOST": host}, lambda *head, sent=sent: sent.append(head))
+        assert sent[0][0].startswith(str(status))
+
+
+def test_a_redirect_leads_to_the_host_that_the_client_called(app: Flask) -> None:
+    app.add_url_rule("/folder/", view_func=lambda: "", endpoint="folder")
+    client = app.test_client()
+    hosts = ["todo.Example.com", "localhost:8000", "[::1]:8000", "my_api", "example.com.", "192.0.2.1:80"]
+    locations = [client.get("/folder?x=1", base_url=f"http://{host}").location for host in hosts]
+    assert locations == [f"http://{host.lower()}/folder/?x=1" for host in hosts]
 
 
 @pytest.mark.parametrize("query", ["name=%ff", "\xff=\xff", "name=\xc3"])

@@ -5,14 +5,13 @@ import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from inspect import CO_COROUTINE
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Request, request
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from todo_api.platform import logs
@@ -21,6 +20,9 @@ from todo_api.platform.web.errors import REFUSED, Aborter
 from todo_api.platform.web.headers import DEFAULT_HEADERS
 
 log = logging.getLogger(__name__)
+
+# The name that a client calls the service by, or an address, with a port.
+HOST = re.compile(r"(?:([\w-]{1,63}\.)*[\w-]{1,63}\.?|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 
 
 class App(Flask):
@@ -33,26 +35,24 @@ class App(Flask):
     is_draining: Callable[[], bool] = staticmethod(lambda: False)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """As Flask's, which checks `Host` three times, though no route depends on it. What it raises is answered."""
+        """As Flask's, which checks `Host` four times, though no route depends on it. What it raises is answered."""
         if request is not None and REFUSED in request.environ:
             raise request.environ[REFUSED]
-        if request is None or self.config["TRUSTED_HOSTS"]:
+        if request is None or self.config["TRUSTED_HOSTS"] or self.url_map.host_matching:
             return super().create_url_adapter(request)
         environ = request.environ
-        bind = partial(
-            self.url_map.bind,
-            script_name=environ.get("SCRIPT_NAME"),
+        if not HOST.fullmatch(environ.get("HTTP_HOST", "")):
+            environ["HTTP_HOST"] = ""  # as werkzeug has it for characters that no name holds
+        return MapAdapter(
+            self.url_map,
+            server_name=environ["HTTP_HOST"].lower(),
+            script_name=environ.get("SCRIPT_NAME", ""),
+            subdomain=self.url_map.default_subdomain,
             url_scheme=environ["wsgi.url_scheme"],
-            default_method=environ["REQUEST_METHOD"],
             path_info=request.path,
+            default_method=environ["REQUEST_METHOD"],
             query_args=environ.get("QUERY_STRING"),  # kept by a redirect to a path with a slash
         )
-        try:
-            return bind(environ.get("HTTP_HOST", ""))
-        except HTTPException:
-            # No name that IDNA knows: it counts as none, as werkzeug has it for characters that no name holds.
-            environ["HTTP_HOST"] = ""
-            return bind("")
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Replaces Flask's, which inspects each function anew, ten times a request."""
