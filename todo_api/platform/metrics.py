@@ -5,7 +5,7 @@ import hmac
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
@@ -82,8 +82,13 @@ def open_to(app: App, token: str, prefix: str, counts: Sequence[Count], levels: 
             raise api_error(401, "Not authenticated", {WWW_AUTHENTICATE: "Bearer"})
         return metrics.show()
 
-    app.before_request(metrics.in_flight.inc)
-    app.teardown_request(lambda error: metrics.in_flight.dec())
+    in_flight, answer = metrics.in_flight.track_inprogress(), app.wsgi_app
+
+    def counted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with in_flight:
+            return answer(environ, start_response)
+
+    app.wsgi_app = counted  # type: ignore[method-assign]
     app.observers = (*app.observers, metrics.observe)
 
 
@@ -104,6 +109,7 @@ class Metrics:
         self._labelled = cache(lambda *labels: (requests.labels(*labels), durations.labels(*labels[:2])))
         self.in_flight = gauge("requests_in_flight", "Requests being answered.")
         self._in_use = gauge("db_connections_in_use", "Pooled connections in use.")
+        self._known_in_use = 0
         self._max = gauge("db_connections_max", "Connections that the pools may hold.")
         for level in levels:
             level.observe_by(gauge(level.name, level.help).set)
@@ -125,7 +131,9 @@ class Metrics:
         count, durations = self._labelled(method, line["route"] or "", line["status"])
         count.inc()
         durations.observe(line["duration_ms"] / 1000)
-        self._in_use.set(self._pool.in_use)
+        if self._pool.in_use != self._known_in_use:
+            self._known_in_use = self._pool.in_use
+            self._in_use.set(self._known_in_use)
         for values, children, known in self._counts:
             if values != known:
                 with self._lock:  # another thread counts meanwhile
