@@ -42,7 +42,7 @@ export class Link {
   shouldFail = () => false; // before the request is sent
   shouldLose = () => false; // the answer, after the server did what it was asked for
   shouldBeLate = () => false; // whether edits fail, but reach the server just before the next ones
-  late = [];
+  late = []; // those requests
   beforeSending = async () => {};
   afterAnswer = async () => {}; // before the client gets it
   #cut = new AbortController();
