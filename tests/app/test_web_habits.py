@@ -1,6 +1,7 @@
 """Views do what Flask, flask-smorest, webargs and marshmallow document."""
 
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -267,5 +268,5 @@ def test_numbered_pages_are_documented_and_their_errors_have_the_one_shape(
     assert_invalid(client.get("/things?page=0"), ("query.page", "value_error"))
     components = api.spec.to_dict()["components"]
     assert components["headers"]["PAGINATION"]["schema"] == {"type": "string"}
-    content = components["responses"]["UNPROCESSABLE_ENTITY"]["content"]["application/json"]
+    content = components["responses"][HTTPStatus.UNPROCESSABLE_ENTITY.name]["content"]["application/json"]
     assert content["schema"] == {"$ref": "#/components/schemas/ValidationError"}

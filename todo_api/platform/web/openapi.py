@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import flask_smorest
@@ -159,7 +160,8 @@ class Api(flask_smorest.Api):
         del components.schemas["PaginationMetadata"]
         pagination = {"description": "The page's place, as JSON.", "schema": {"type": "string"}}
         components.header("PAGINATION", pagination, lazy=True)
-        components.response("UNPROCESSABLE_ENTITY", described("Not valid.", ValidationErrorSchema), lazy=True)
+        unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY.name  # which depends on Python's version
+        components.response(unprocessable, described("Not valid.", ValidationErrorSchema), lazy=True)
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": token}
         components.security_scheme(BEARER, scheme)
         for name, header in headers.items():
