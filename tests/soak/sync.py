@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ WRITERS, READERS = 8, 4
 EXPECTED = {200, 201, 204, 404, 410, 412}
 
 
-class Actor(threading.Thread):
+class Actor(threading.Thread, ABC):
     """Acts for a user until it is told to end. A killed worker takes its connections along: it connects again."""
 
     def __init__(self, port: int, user_id: str, seed: int, ended: threading.Event) -> None:
@@ -43,8 +44,9 @@ class Actor(threading.Thread):
             while not self._ended.is_set():
                 self.act()
 
+    @abstractmethod
     def act(self) -> None:
-        raise NotImplementedError
+        """Do one thing."""
 
     def ask(self, method: str, path: str = "", body: Any = None, **headers: str) -> Answer | None:
         """The answer; None where there was none."""

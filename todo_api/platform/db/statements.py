@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Dialect, Executable
+from sqlalchemy.exc import CompileError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
@@ -13,9 +14,9 @@ class Statement:
     """A compiled statement: its SQL, and how values go into it and come out.
 
     It goes straight to the driver: the same through a SQLAlchemy connection costs twice the processor time. What
-    SQLAlchemy would do at run time is therefore refused: when the statement is compiled, with NotImplementedError, a
-    default that Python computes, and `IN` with a list, whose placeholders depend on the values; with TypeError, a
-    parameter that the statement does not have, which SQLAlchemy would add to what an INSERT or UPDATE sets.
+    SQLAlchemy would do at run time is therefore refused: when the statement is compiled, with CompileError, a default
+    that Python computes, and `IN` with a list, whose placeholders depend on the values; with TypeError, a parameter
+    that the statement does not have, which SQLAlchemy would add to what an INSERT or UPDATE sets.
     """
 
     def __init__(self, clause: Executable, dialect: Dialect) -> None:
@@ -23,9 +24,9 @@ class Statement:
         assert isinstance(compiled, SQLCompiler)
         if computed := [*compiled.insert_prefetch, *compiled.update_prefetch]:
             names = ", ".join(str(column) for column in computed)
-            raise NotImplementedError(f"a value has to be given for {names}: `default` and `onupdate` are not applied")
+            raise CompileError(f"a value has to be given for {names}: `default` and `onupdate` are not applied")
         if compiled.post_compile_params or compiled.literal_execute_params:
-            raise NotImplementedError("IN with a list is not supported: compare with an array, or with json_each")
+            raise CompileError("IN with a list is not supported: compare with an array, or with json_each")
         self.sql = compiled.string
         self.writes = not clause.is_select
         self._order = compiled.positiontup
